@@ -1,0 +1,1 @@
+//! vss-provider-file
