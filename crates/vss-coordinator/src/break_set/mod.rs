@@ -1,0 +1,10 @@
+//! Breaking a set: the plan (pure), its execution, and its recovery after a crash.
+
+mod convert;
+mod plan;
+mod recover;
+mod run;
+
+pub use plan::{BreakFacts, BreakPlan, DiskFacts, DiskPlan, IdentityDecision, Notice, plan_break};
+pub(crate) use recover::recover;
+pub(crate) use run::{BreakRequest, dry_run, run};

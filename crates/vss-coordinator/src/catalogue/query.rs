@@ -1,0 +1,212 @@
+//! Reading the catalogue: never waits for a running operation.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Row};
+use serde::Serialize;
+use vss_model::{
+    Context, Error, OperationId, ProviderId, SetId, SnapshotAttributes, SnapshotId,
+    SnapshotProperties, SnapshotState, Timestamp,
+};
+
+use super::document::Sealed;
+use super::{failed, schema};
+use crate::records::Consistency;
+use crate::report::AuditRecord;
+
+/// Columns of a copy that queries read, in the order of [`read_properties`].
+macro_rules! copy_columns {
+    () => {
+        "c.snapshot_id, c.set_id, c.snapshots_count, c.device, c.original_volume, \
+         c.originating_machine, c.service_machine, c.exposed_name, c.exposed_path, c.provider_id, \
+         c.attributes, c.created, c.status"
+    };
+}
+
+/// How many they are.
+pub(super) const COPY_COLUMNS: usize = 13;
+
+/// The copies of a set, with their documents.
+pub(super) const COPIES_OF_SET: &str = concat!(
+    "SELECT ",
+    copy_columns!(),
+    ", c.version, c.crc, c.document FROM shadow_copy c WHERE c.set_id = ?1 ORDER BY c.ordinal"
+);
+
+pub(super) fn read_properties(row: &Row<'_>) -> rusqlite::Result<SnapshotProperties> {
+    Ok(SnapshotProperties {
+        snapshot_id: SnapshotId::from_uuid(row.get(0)?),
+        snapshot_set_id: SetId::from_uuid(row.get(1)?),
+        snapshots_count: row.get(2)?,
+        snapshot_device_object: row.get(3)?,
+        original_volume_name: row.get(4)?,
+        originating_machine: row.get(5)?,
+        service_machine: row.get(6)?,
+        exposed_name: row.get(7)?,
+        exposed_path: row.get(8)?,
+        provider_id: ProviderId::from_uuid(row.get(9)?),
+        snapshot_attributes: SnapshotAttributes::from_bits_truncate(row.get(10)?),
+        creation_timestamp: Timestamp(row.get(11)?),
+        status: SnapshotState::from_value(row.get(12)?).unwrap_or(SnapshotState::Unknown),
+    })
+}
+
+/// What a listing says of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetSummary {
+    /// Its id.
+    pub set_id: SetId,
+    /// The context it was made in.
+    pub context: Context,
+    /// What its copies are worth together.
+    pub consistency: Consistency,
+    /// When it was taken.
+    pub created: Timestamp,
+    /// For how long writes were held, in microseconds.
+    pub held_micros: u64,
+}
+
+/// The catalogue, open for reading; beside a running owner if need be.
+#[derive(Debug)]
+pub struct CatalogueReader {
+    connection: Option<Connection>,
+    path: PathBuf,
+}
+
+impl CatalogueReader {
+    /// Opens the catalogue file; a missing one reads as empty.
+    ///
+    /// # Errors
+    /// The file is no catalogue, is too new, or cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            connection: schema::open_reader(path)?,
+            path: path.to_owned(),
+        })
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let Some(connection) = &self.connection else {
+            return Ok(Vec::new());
+        };
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                statement
+                    .query_map(parameters, read)?
+                    .collect::<rusqlite::Result<Vec<T>>>()
+            })
+            .map_err(failed(&self.path, "read"))
+    }
+
+    /// The copies of a context that requesters see, oldest set first (`Query`).
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn copies(&self, context: Context) -> Result<Vec<SnapshotProperties>, Error> {
+        let mut copies = self.rows(
+            concat!(
+                "SELECT ",
+                copy_columns!(),
+                " FROM shadow_copy c JOIN shadow_set s ON s.set_id = c.set_id \
+                 WHERE s.state = ?1 ORDER BY s.created, s.rowid, c.ordinal"
+            ),
+            [schema::VISIBLE],
+            read_properties,
+        )?;
+        copies.retain(|copy| context.covers(copy.snapshot_attributes));
+        Ok(copies)
+    }
+
+    /// One copy (`GetSnapshotProperties`).
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn copy(&self, id: SnapshotId) -> Result<Option<SnapshotProperties>, Error> {
+        Ok(self
+            .rows(
+                concat!(
+                    "SELECT ",
+                    copy_columns!(),
+                    " FROM shadow_copy c JOIN shadow_set s ON s.set_id = c.set_id \
+                     WHERE c.snapshot_id = ?1 AND s.state = ?2"
+                ),
+                rusqlite::params![id.as_uuid(), schema::VISIBLE],
+                read_properties,
+            )?
+            .pop())
+    }
+
+    /// The sets that requesters see, oldest first.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn sets(&self) -> Result<Vec<SetSummary>, Error> {
+        self.rows(
+            "SELECT set_id, context, state, consistency, created, held_micros
+             FROM shadow_set WHERE state = ?1 ORDER BY created, rowid",
+            [schema::VISIBLE],
+            |row| {
+                let set = schema::read_set(row)?;
+                Ok(SetSummary {
+                    set_id: set.set_id,
+                    context: set.context,
+                    consistency: set.consistency,
+                    created: set.created,
+                    held_micros: set.held_micros,
+                })
+            },
+        )
+    }
+
+    /// The audit records, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn history(&self, limit: usize) -> Result<Vec<AuditRecord>, Error> {
+        self.rows(
+            "SELECT version, crc, document FROM audit ORDER BY number DESC LIMIT ?1",
+            [i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| Sealed::from_row(row, 0),
+        )?
+        .iter()
+        .map(|sealed| sealed.open("audit record"))
+        .collect()
+    }
+
+    /// Ids of all finished operations.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn operations(&self) -> Result<Vec<OperationId>, Error> {
+        self.rows(
+            "SELECT operation_id FROM audit ORDER BY number",
+            [],
+            |row| row.get(0).map(OperationId::from_uuid),
+        )
+    }
+
+    /// Operations that have begun and are not finished: running ones, or, when nobody holds the state
+    /// folder, ones that a crash cut off and the next start will finish or undo.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn unfinished(&self) -> Result<Vec<(OperationId, SetId, String)>, Error> {
+        self.rows(
+            "SELECT operation_id, set_id, kind FROM journal ORDER BY rowid",
+            [],
+            |row| {
+                Ok((
+                    OperationId::from_uuid(row.get(0)?),
+                    SetId::from_uuid(row.get(1)?),
+                    row.get(2)?,
+                ))
+            },
+        )
+    }
+}

@@ -1,0 +1,190 @@
+//! The service: opens a state folder, recovers it, and hands out requester sessions.
+
+use std::sync::Arc;
+
+use disk_identity::{SectorSize, observe};
+use vss_model::{
+    BreakFlags, Context, Error, ErrorKind, OperationId, ProviderProperties, SessionId, SetId,
+};
+
+use crate::break_set::{self, BreakPlan};
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::providers::{AnyProvider, Providers};
+use crate::records::{SetRecord, SetState};
+use crate::recovery;
+use crate::report::AuditRecord;
+use crate::session::BackupComponents;
+use crate::state_dir::StateDir;
+use crate::undo;
+use crate::world;
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// Has backup privilege.
+    Privileged,
+    /// Has not: every method answers `E_ACCESSDENIED`.
+    Unprivileged,
+}
+
+/// The shadow copy service on one state folder.
+pub struct Coordinator {
+    engine: Arc<Engine>,
+    recovered: Vec<AuditRecord>,
+}
+
+impl Coordinator {
+    /// Opens the service: loads the providers, then finishes or undoes what a crash cut off.
+    ///
+    /// # Errors
+    /// A provider does not start, the catalogue cannot be read, or something that was cut off can
+    /// neither be finished nor undone now; nothing is lost then, and the next start tries again.
+    pub fn open(
+        state: StateDir,
+        host: Arc<dyn Host>,
+        providers: Vec<AnyProvider>,
+    ) -> Result<Self, Error> {
+        let providers = Providers::load(providers)?;
+        let engine = Arc::new(Engine::new(host, providers, state)?);
+        let recovered = recovery::recover(&engine)?;
+        Ok(Self { engine, recovered })
+    }
+
+    /// Operations of an earlier run that this start finished or undid.
+    #[must_use]
+    pub fn recovered(&self) -> &[AuditRecord] {
+        &self.recovered
+    }
+
+    /// The registered providers.
+    #[must_use]
+    pub fn providers(&self) -> Vec<ProviderProperties> {
+        self.engine
+            .providers
+            .all()
+            .map(AnyProvider::properties)
+            .collect()
+    }
+
+    /// A new requester session (`CreateVssBackupComponents`).
+    #[must_use]
+    pub fn create_backup_components(&self, caller: Caller) -> BackupComponents {
+        BackupComponents::new(
+            Arc::clone(&self.engine),
+            SessionId::from_uuid(self.engine.host.new_uuid()),
+            caller,
+        )
+    }
+
+    /// A session ready for administration: initialised, context `VSS_CTX_ALL` (spec: requester §4.3).
+    ///
+    /// # Errors
+    /// `E_ACCESSDENIED`.
+    pub fn administration(&self, caller: Caller) -> Result<BackupComponents, Error> {
+        let session = self.create_backup_components(caller);
+        session.initialize_for_backup()?;
+        session.set_context(Context::ALL.bits())?;
+        Ok(session)
+    }
+
+    /// The plan of a break, without doing anything: exactly what the break would do now.
+    ///
+    /// # Errors
+    /// The error that the break would end with.
+    pub fn plan_break(&self, set: SetId, flags: BreakFlags) -> Result<BreakPlan, Error> {
+        let record = self.set(set)?;
+        for copy in &record.copies {
+            self.engine
+                .providers
+                .get_hardware(copy.properties.provider_id)?;
+        }
+        break_set::dry_run(&self.engine, &record, flags)
+    }
+
+    /// The whole record of a set that requesters see.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`.
+    pub fn set(&self, id: SetId) -> Result<SetRecord, Error> {
+        self.engine
+            .catalogue()
+            .set(id)?
+            .filter(|set| set.state == SetState::Created)
+            .ok_or_else(|| set_not_found(id))
+    }
+
+    /// The set whose copies a LUN carries, if it carries any.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn set_of_lun(&self, lun: &str) -> Result<Option<SetId>, Error> {
+        self.engine.catalogue().set_of_lun(lun)
+    }
+
+    /// Puts back the identities that a finished operation changed.
+    ///
+    /// # Errors
+    /// See the rules in the README; whatever the error, no disk is half changed.
+    pub fn undo(&self, operation: OperationId) -> Result<AuditRecord, Error> {
+        undo::undo(&self.engine, operation)
+    }
+
+    /// Refuses an image that would bring an identity onto this host which a visible disk bears.
+    /// `sector_size` is in bytes, where it is known.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_ALREADY_EXISTS`, naming the bearer.
+    pub fn check_arrival(
+        &self,
+        name: &str,
+        image: &std::path::Path,
+        sector_size: Option<u32>,
+    ) -> Result<(), Error> {
+        let read = self
+            .engine
+            .host
+            .open(image)
+            .map_err(|error| Box::<dyn std::error::Error + Send + Sync>::from(error))
+            .and_then(|disk| {
+                let size = sector_size.and_then(|bytes| SectorSize::try_from(bytes).ok());
+                Ok(observe(&*disk, size)?)
+            });
+        // A table that cannot be read gives no identity that could collide.
+        let Ok(observation) = read else { return Ok(()) };
+        let arriving = observation.identity();
+        if arriving.ids().next().is_none() {
+            return Ok(());
+        }
+        let presented = world::presented(&self.engine.providers)?;
+        let own = image.canonicalize().ok();
+        let others = world::others(&*self.engine.host, &presented, |disk| {
+            own.is_some() && disk.lun.device.canonicalize().ok() == own
+        })?;
+        let bearer = others.iter().find(|other| {
+            other
+                .identity
+                .as_ref()
+                .is_some_and(|identity| identity.is_bearer_of_any(arriving))
+        });
+        match bearer {
+            None => Ok(()),
+            Some(bearer) => Err(Error::new(
+                ErrorKind::ObjectAlreadyExists,
+                format!(
+                    "LUN {name} bears the identity of {}, which is visible; two visible disks must not share one",
+                    bearer.device.display()
+                ),
+            )
+            .with_hint(format!("mask the other one first: vss lun mask {}", bearer.name))),
+        }
+    }
+}
+
+pub(crate) fn set_not_found(id: SetId) -> Error {
+    Error::new(
+        ErrorKind::ObjectNotFound,
+        format!("there is no shadow copy set {id}"),
+    )
+    .with_hint("vss list shows the sets; a broken set is no shadow copy set any more (vss history)")
+}

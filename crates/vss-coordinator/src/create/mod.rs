@@ -1,0 +1,40 @@
+//! The creation of a set: the sequence of provider calls, the instant, and the import.
+
+mod import;
+mod run;
+
+use vss_model::{Context, LunInformation, OperationId, ProviderId, SetId, SnapshotId, Timestamp};
+
+pub(crate) use import::{ArrivedDisk, plan_import};
+pub(crate) use run::run;
+
+/// The volumes of one set, as `AddToSnapshotSet` collected them.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateRequest {
+    pub(crate) operation: OperationId,
+    pub(crate) set: SetId,
+    pub(crate) context: Context,
+    pub(crate) started: Timestamp,
+    pub(crate) volumes: Vec<VolumeRequest>,
+    /// Take the copies also when writes cannot be held, and call them torn.
+    pub(crate) allow_torn: bool,
+}
+
+/// One volume of the set.
+#[derive(Debug, Clone)]
+pub(crate) struct VolumeRequest {
+    pub(crate) snapshot: SnapshotId,
+    pub(crate) volume: String,
+    pub(crate) provider: ProviderId,
+    /// The LUNs that carry it; none for a software provider.
+    pub(crate) luns: Vec<SourceLun>,
+}
+
+/// An original LUN.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceLun {
+    pub(crate) name: String,
+    pub(crate) device: std::path::PathBuf,
+    pub(crate) information: LunInformation,
+    pub(crate) sector_size: u32,
+}

@@ -1,0 +1,210 @@
+//! Deleting copies (spec: requester §5, provider §7).
+//!
+//! The copies leave the catalogue first, in one transaction with the intent; only then is storage
+//! reclaimed, so a crash leaves work to finish and never a record without its copy.
+
+use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, Timestamp};
+use vss_provider::Method;
+
+use crate::catalogue::JournalEntry;
+use crate::engine::Engine;
+use crate::intent::{EmptyLun, Intent};
+use crate::providers::{self, AnyProvider};
+use crate::records::{CopyRecord, SetRecord};
+use crate::report::{AuditRecord, DiskReport, OperationKind};
+use crate::world;
+
+/// How far a deletion came (`DeleteSnapshots`): it stops at the first failure.
+#[derive(Debug)]
+pub struct DeleteOutcome {
+    /// Copies deleted.
+    pub deleted: u32,
+    /// The copy that could not be deleted, and why.
+    pub failure: Option<(SnapshotId, Error)>,
+}
+
+/// Deletes `copies` of a set, in order.
+pub(crate) fn delete(
+    engine: &Engine,
+    set: &SetRecord,
+    copies: &[SnapshotId],
+) -> Result<DeleteOutcome, Error> {
+    let operation = engine.new_operation();
+    let started = engine.host.now();
+    let mut audit = AuditRecord::new(operation, OperationKind::Delete, set.set_id, started);
+    let mut gone: Vec<SnapshotId> = Vec::new();
+    let mut failure = None;
+
+    // A software provider can refuse, so its copies are deleted one by one before they are forgotten.
+    let mut hardware = Vec::new();
+    for id in copies {
+        let Some(copy) = set.copies.iter().find(|copy| copy.id() == *id) else {
+            continue;
+        };
+        match engine.providers.get(copy.properties.provider_id)? {
+            AnyProvider::Hardware(_) => hardware.push(*id),
+            AnyProvider::Software(provider) => {
+                let entry = JournalEntry {
+                    operation,
+                    set: set.set_id,
+                    started,
+                    intent: Intent::Delete {
+                        empty_luns: Vec::new(),
+                        software_copies: vec![(copy.properties.provider_id, *id)],
+                        copies: vec![*id],
+                    },
+                };
+                engine.begin(&entry)?;
+                let deleted = providers::call(
+                    &provider.properties(),
+                    Method::DeleteSnapshots,
+                    &mut audit.events,
+                    || provider.delete_snapshot(*id),
+                );
+                if let Err(error) = deleted {
+                    failure = Some((*id, error));
+                    break;
+                }
+                gone.push(*id);
+            }
+        }
+    }
+    if failure.is_none() && !hardware.is_empty() {
+        let luns = empty_luns(engine, set, &hardware, &gone)?;
+        let entry = JournalEntry {
+            operation,
+            set: set.set_id,
+            started,
+            intent: Intent::Delete {
+                empty_luns: luns.clone(),
+                software_copies: Vec::new(),
+                copies: hardware.clone(),
+            },
+        };
+        engine.catalogue().forget_copies(&hardware, &entry)?;
+        reclaim(engine, &luns, &mut audit);
+        gone.extend(hardware);
+    }
+    audit.copies.clone_from(&gone);
+    if let Some((_, error)) = &failure {
+        audit.failed(error);
+    }
+    engine.finish(set.set_id, &gone, &mut audit)?;
+    Ok(DeleteOutcome {
+        deleted: u32::try_from(gone.len()).unwrap_or(u32::MAX),
+        failure,
+    })
+}
+
+/// LUNs on which no copy is left once `going` and `gone` are.
+fn empty_luns(
+    engine: &Engine,
+    set: &SetRecord,
+    going: &[SnapshotId],
+    gone: &[SnapshotId],
+) -> Result<Vec<EmptyLun>, Error> {
+    let presented = world::presented(&engine.providers)?;
+    let stays = |copy: &&CopyRecord| !going.contains(&copy.id()) && !gone.contains(&copy.id());
+    Ok(set
+        .luns
+        .iter()
+        .filter(|lun| {
+            !set.copies
+                .iter()
+                .filter(stays)
+                .any(|copy| copy.luns.contains(&lun.name))
+        })
+        .map(|lun| {
+            let found = presented.iter().find(|p| {
+                p.provider == lun.provider_id && p.lun.information.is_same_lun(&lun.snapshot)
+            });
+            EmptyLun {
+                name: lun.name.clone(),
+                provider: lun.provider_id,
+                device: found.map_or_else(|| lun.device.clone(), |p| p.lun.device.clone()),
+                information: lun.snapshot.clone(),
+            }
+        })
+        .collect())
+}
+
+/// Tells the providers that the LUNs are empty: best effort, every failure an event.
+fn reclaim(engine: &Engine, luns: &[EmptyLun], audit: &mut AuditRecord) {
+    for lun in luns {
+        let provider = match engine.providers.get_hardware(lun.provider) {
+            Ok(provider) => provider,
+            Err(error) => {
+                audit.note(format!("LUN {} stays: {}", lun.name, error.chain()));
+                continue;
+            }
+        };
+        let mut information = lun.information.clone();
+        let properties = provider.properties();
+        let _ = providers::call(
+            &properties,
+            Method::FillInLunInfo,
+            &mut audit.events,
+            || provider.fill_in_lun_info(&lun.device, &mut information),
+        );
+        // What was recorded names the LUN, whatever the provider filled in.
+        let told = providers::call(&properties, Method::OnLunEmpty, &mut audit.events, || {
+            provider.on_lun_empty(&lun.device, &lun.information)
+        });
+        audit.disks.push(DiskReport {
+            lun: lun.name.clone(),
+            original: None,
+            provider: lun.provider,
+            information: lun.information.clone(),
+            device: None,
+            outcome: match told {
+                Ok(()) => "deleted".to_owned(),
+                Err(error) => format!("not reclaimed: {}", error.chain()),
+            },
+            before: None,
+            after: None,
+            patch: disk_identity::Patch::default(),
+            read_only_before: None,
+            read_only_after: None,
+        });
+    }
+}
+
+/// Finishes a deletion that a crash cut off.
+pub(crate) fn recover(
+    engine: &Engine,
+    operation: OperationId,
+    set: SetId,
+    started: Timestamp,
+    intent: (
+        &[EmptyLun],
+        &[(vss_model::ProviderId, SnapshotId)],
+        &[SnapshotId],
+    ),
+) -> Result<AuditRecord, Error> {
+    let (luns, software_copies, copies) = intent;
+    let mut audit = AuditRecord::new(operation, OperationKind::Delete, set, started);
+    audit.recovered = true;
+    for (provider, copy) in software_copies {
+        let Ok(AnyProvider::Software(provider)) = engine.providers.get(*provider) else {
+            return Err(Error::new(
+                ErrorKind::ProviderNotRegistered,
+                format!("provider {provider} of a copy being deleted is not registered"),
+            ));
+        };
+        // A copy that it will not delete stays in the catalogue.
+        if let Err(error) = providers::call(
+            &provider.properties(),
+            Method::DeleteSnapshots,
+            &mut audit.events,
+            || provider.delete_snapshot(*copy),
+        ) {
+            audit.failed(&error);
+            engine.finish(set, &[], &mut audit)?;
+            return Ok(audit);
+        }
+    }
+    reclaim(engine, luns, &mut audit);
+    audit.copies = copies.to_vec();
+    engine.finish(set, copies, &mut audit)?;
+    Ok(audit)
+}

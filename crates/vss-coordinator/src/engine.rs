@@ -1,0 +1,170 @@
+//! What all operations share: catalogue, providers, host, and who works on what.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use vss_model::{Error, ErrorKind, OperationId, SessionId, SetId, SnapshotId};
+
+use crate::catalogue::{Catalogue, CatalogueReader, JournalEntry};
+use crate::host::Host;
+use crate::providers::Providers;
+use crate::report::AuditRecord;
+use crate::state_dir::StateDir;
+
+/// The shared parts of a coordinator.
+pub(crate) struct Engine {
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) providers: Providers,
+    catalogue: Mutex<Catalogue>,
+    catalogue_path: PathBuf,
+    work: Mutex<Work>,
+    /// Told whenever a set becomes free.
+    freed: Condvar,
+    /// Held as long as anything may still be changed, also by jobs that outlive their coordinator.
+    _state: StateDir,
+}
+
+/// Who works on what.
+#[derive(Default)]
+struct Work {
+    /// From `StartSnapshotSet` to the end of `DoSnapshotSet` creation is exclusive on the machine.
+    creation: Option<SessionId>,
+    /// Sets in work, with the operation's name.
+    busy: HashMap<SetId, &'static str>,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        host: Arc<dyn Host>,
+        providers: Providers,
+        state: StateDir,
+    ) -> Result<Self, Error> {
+        let catalogue_path = state.paths().catalogue();
+        Ok(Self {
+            host,
+            providers,
+            catalogue: Mutex::new(Catalogue::open(&catalogue_path)?),
+            catalogue_path,
+            work: Mutex::new(Work::default()),
+            freed: Condvar::new(),
+            _state: state,
+        })
+    }
+
+    pub(crate) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+        // A transaction that panicked was rolled back, so the catalogue behind the lock is whole.
+        self.catalogue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reader of its own, which waits for nobody.
+    pub(crate) fn reader(&self) -> Result<CatalogueReader, Error> {
+        CatalogueReader::open(&self.catalogue_path)
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn new_operation(&self) -> OperationId {
+        OperationId::from_uuid(self.host.new_uuid())
+    }
+
+    /// Records an intent durably.
+    pub(crate) fn begin(&self, entry: &JournalEntry) -> Result<(), Error> {
+        self.catalogue().begin(entry)
+    }
+
+    /// Records the end of an operation durably.
+    pub(crate) fn finish(
+        &self,
+        set: SetId,
+        gone: &[SnapshotId],
+        audit: &mut AuditRecord,
+    ) -> Result<(), Error> {
+        audit.finished = self.host.now();
+        self.catalogue().finish(set, gone, audit)
+    }
+
+    /// Takes the creation right of the machine for a session.
+    pub(crate) fn start_creation(&self, session: SessionId) -> Result<(), Error> {
+        let mut work = self.work();
+        if work.creation.is_some() {
+            return Err(Error::new(
+                ErrorKind::SnapshotSetInProgress,
+                "another shadow copy set is being created on this host",
+            )
+            .with_hint("wait until it is finished and try again"));
+        }
+        work.creation = Some(session);
+        Ok(())
+    }
+
+    /// Gives the creation right back, if the session has it.
+    pub(crate) fn end_creation(&self, session: SessionId) {
+        let mut work = self.work();
+        if work.creation == Some(session) {
+            work.creation = None;
+        }
+    }
+
+    /// Takes a set for an operation.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE` while another operation works on it (spec: break §6.3).
+    pub(crate) fn lock_set(
+        self: &Arc<Self>,
+        set: SetId,
+        operation: &'static str,
+    ) -> Result<SetLock, Error> {
+        let work = self.work();
+        if let Some(running) = work.busy.get(&set) {
+            return Err(Error::new(
+                ErrorKind::BadState,
+                format!("a {running} of shadow copy set {set} is running"),
+            )
+            .with_hint("wait for it to end: vss history"));
+        }
+        Ok(self.take_set(work, set, operation))
+    }
+
+    /// Takes a set for an operation, waiting for the one that has it.
+    pub(crate) fn wait_for_set(self: &Arc<Self>, set: SetId, operation: &'static str) -> SetLock {
+        let mut work = self.work();
+        while work.busy.contains_key(&set) {
+            work = self
+                .freed
+                .wait(work)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        self.take_set(work, set, operation)
+    }
+
+    fn take_set(
+        self: &Arc<Self>,
+        mut work: MutexGuard<'_, Work>,
+        set: SetId,
+        operation: &'static str,
+    ) -> SetLock {
+        work.busy.insert(set, operation);
+        SetLock {
+            engine: Arc::clone(self),
+            set,
+        }
+    }
+}
+
+/// A set in work; free again when this is dropped.
+pub(crate) struct SetLock {
+    engine: Arc<Engine>,
+    set: SetId,
+}
+
+impl Drop for SetLock {
+    fn drop(&mut self) {
+        self.engine.work().busy.remove(&self.set);
+        self.engine.freed.notify_all();
+    }
+}

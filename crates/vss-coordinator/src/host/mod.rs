@@ -1,0 +1,102 @@
+//! What the coordinator needs of the host: time, ids, devices and a hold on writes.
+//!
+//! Everything goes through [`Host`], so that tests can script what the host shows and make any
+//! access fail.
+
+mod linux;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use disk_identity::{DiskWrite, Identity};
+use uuid::Uuid;
+use vss_model::Timestamp;
+
+pub use linux::LinuxHost;
+
+/// An open disk.
+pub type Disk = Box<dyn DiskWrite + Send + Sync>;
+
+/// A disk that the host itself shows, apart from the LUNs which providers present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostDisk {
+    /// Where it can be opened.
+    pub device: PathBuf,
+    /// The file behind it, for a loop device.
+    pub backing_file: Option<PathBuf>,
+    /// Who it is.
+    pub identity: Identity,
+}
+
+/// What a hold on writes came to for one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldState {
+    /// Nobody else writes until the hold is released.
+    Held,
+    /// Somebody has it open for writing.
+    OpenForWriting,
+    /// The host has no means to hold writes of this device.
+    Unsupported,
+}
+
+/// A hold on the writes of several devices; released on drop.
+pub trait Hold: Send {
+    /// What was reached, device by device, in the order asked for.
+    fn states(&self) -> Vec<HoldState>;
+
+    /// True when every device that was held has been held without a gap until now.
+    fn is_unbroken(&self) -> bool;
+}
+
+/// The host as the coordinator sees it.
+pub trait Host: Send + Sync {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+
+    /// Time since a fixed point in the past, for measuring.
+    fn monotonic(&self) -> Duration;
+
+    /// A fresh random GUID.
+    fn new_uuid(&self) -> Uuid;
+
+    /// The name of this machine.
+    fn machine_name(&self) -> String;
+
+    /// Opens a disk for reading.
+    ///
+    /// # Errors
+    /// As `open(2)`.
+    fn open(&self, device: &Path) -> io::Result<Disk>;
+
+    /// Opens a disk for reading and writing, also one that is set read-only, which it stays.
+    ///
+    /// # Errors
+    /// As `open(2)`.
+    fn open_for_update(&self, device: &Path) -> io::Result<Disk>;
+
+    /// Makes the device refuse or accept writes of others: the read-only flag of a block device, the
+    /// write permissions of an image file. Durable for an image file when it returns.
+    ///
+    /// # Errors
+    /// As `ioctl(2)` and `chmod(2)`.
+    fn set_read_only(&self, device: &Path, read_only: bool) -> io::Result<()>;
+
+    /// Whether the device refuses writes.
+    ///
+    /// # Errors
+    /// As `stat(2)`.
+    fn is_read_only(&self, device: &Path) -> io::Result<bool>;
+
+    /// The disks of the host, as far as this process may look.
+    ///
+    /// # Errors
+    /// The list itself could not be read; a single disk that cannot be read is left out.
+    fn disks(&self) -> io::Result<Vec<HostDisk>>;
+
+    /// Flushes the devices and holds their writes.
+    ///
+    /// # Errors
+    /// A device could not be opened or flushed.
+    fn hold_writes(&self, devices: &[PathBuf]) -> io::Result<Box<dyn Hold>>;
+}

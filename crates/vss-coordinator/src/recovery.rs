@@ -1,0 +1,117 @@
+//! What a start does first: every intent that a crash left in the journal is finished or undone.
+
+use std::sync::Arc;
+
+use vss_model::{Error, ErrorKind};
+
+use crate::break_set;
+use crate::catalogue::JournalEntry;
+use crate::delete;
+use crate::engine::Engine;
+use crate::intent::Intent;
+use crate::providers;
+use crate::report::{AuditRecord, OperationKind};
+use crate::undo;
+
+/// Finishes or undoes everything that was cut off, oldest first; then releases the copies whose
+/// requester is gone. Gives the record of each operation that it ended.
+pub(crate) fn recover(engine: &Arc<Engine>) -> Result<Vec<AuditRecord>, Error> {
+    let entries = engine.catalogue().journal()?;
+    let mut ended = Vec::with_capacity(entries.len());
+    for entry in &entries {
+        let result = end(engine, entry);
+        // An operation that could be ended, even badly, left a record; one that could not stays in
+        // the journal and keeps the state folder from being used half-way.
+        let recorded = engine.catalogue().audit(entry.operation)?;
+        match (result, recorded) {
+            (_, Some(record)) => ended.push(record),
+            (Ok(record), None) => ended.push(record),
+            (Err(error), None) => {
+                return Err(Error::new(
+                    error.kind(),
+                    format!(
+                        "the {} of set {} that was cut off cannot be ended",
+                        entry.intent.kind_name(),
+                        entry.set
+                    ),
+                )
+                .with_hint("its intent is kept; mend the cause and start again")
+                .with_source(error));
+            }
+        }
+    }
+    release_orphans(engine)?;
+    Ok(ended)
+}
+
+fn end(engine: &Arc<Engine>, entry: &JournalEntry) -> Result<AuditRecord, Error> {
+    match &entry.intent {
+        Intent::Create { providers: ids } => {
+            let mut audit = AuditRecord::new(
+                entry.operation,
+                OperationKind::Create,
+                entry.set,
+                entry.started,
+            );
+            audit.recovered = true;
+            for id in ids {
+                let provider = engine.providers.get(*id)?;
+                providers::call(
+                    &provider.properties(),
+                    vss_provider::Method::AbortSnapshots,
+                    &mut audit.events,
+                    || provider.phases().abort_snapshots(entry.set),
+                )?;
+            }
+            audit.failed(&Error::new(
+                ErrorKind::Unexpected,
+                "the creation was cut off; nothing of it is left",
+            ));
+            engine.finish(entry.set, &[], &mut audit)?;
+            Ok(audit)
+        }
+        Intent::Break { plan } => {
+            let Some(set) = engine.catalogue().set(entry.set)? else {
+                let mut audit = AuditRecord::new(
+                    entry.operation,
+                    OperationKind::Break,
+                    entry.set,
+                    entry.started,
+                );
+                audit.recovered = true;
+                audit.failed(&Error::new(
+                    ErrorKind::ObjectNotFound,
+                    "the set of this break is not in the catalogue",
+                ));
+                engine.finish(entry.set, &[], &mut audit)?;
+                return Ok(audit);
+            };
+            break_set::recover(engine, entry, &set, plan)
+        }
+        Intent::Delete {
+            empty_luns,
+            software_copies,
+            copies,
+        } => delete::recover(
+            engine,
+            entry.operation,
+            entry.set,
+            entry.started,
+            (empty_luns, software_copies, copies),
+        ),
+        Intent::Undo { operation, disks } => undo::recover(engine, entry, *operation, disks),
+    }
+}
+
+/// Auto-release copies die with their requester, and every requester of an earlier run is gone.
+fn release_orphans(engine: &Engine) -> Result<(), Error> {
+    let ids = engine.catalogue().set_ids()?;
+    for id in ids {
+        let Some(set) = engine.catalogue().auto_release_set(id)? else {
+            continue;
+        };
+        let copies: Vec<_> = set.copies.iter().map(|copy| copy.id()).collect();
+        delete::delete(engine, &set, &copies)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,709 @@
+//! A requester session (`IVssBackupComponents` to `Ex2`, spec: requester §4 and §5).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use disk_identity::{SectorSize, observe};
+use vss_model::{
+    BreakFlags, Context, Error, ErrorKind, HardwareOptions, LunInformation, ObjectType, ProviderId,
+    SessionId, SetId, SnapshotAttributes, SnapshotId, SnapshotProperties,
+};
+use vss_provider::{HardwareProvider, Method, SoftwareProvider};
+
+use crate::break_set::{self, BreakRequest};
+use crate::coordinator::{Caller, set_not_found};
+use crate::create::{self, CreateRequest, SourceLun, VolumeRequest};
+use crate::delete::{self, DeleteOutcome};
+use crate::engine::{Engine, SetLock};
+use crate::job::Job;
+use crate::providers::{self, AnyProvider};
+use crate::records::{SetRecord, SetState};
+use crate::report::AuditRecord;
+use crate::world;
+
+/// Volumes in one set (spec: requester §14).
+pub const MAX_VOLUMES: usize = 64;
+
+/// Where a session stands in the order of calls.
+///
+/// ```text
+/// Fresh ── InitializeForBackup ──► Ready ── StartSnapshotSet ──► SetOpen ── DoSnapshotSet ──► Done
+///                                                       AbortBackup ◄──┘
+/// ```
+#[derive(Debug)]
+enum Phase {
+    Fresh,
+    Ready,
+    SetOpen(OpenSet),
+    Done,
+}
+
+#[derive(Debug)]
+struct OpenSet {
+    id: SetId,
+    volumes: Vec<VolumeRequest>,
+}
+
+#[derive(Debug)]
+struct Session {
+    phase: Phase,
+    context: Option<Context>,
+    allow_torn: bool,
+    /// The set that dies with this session.
+    auto_release: Option<Job<AuditRecord>>,
+}
+
+/// One requester object: one operation. Its drop is its release, which ends auto-release copies.
+pub struct BackupComponents {
+    engine: Arc<Engine>,
+    id: SessionId,
+    caller: Caller,
+    session: Mutex<Session>,
+}
+
+impl BackupComponents {
+    pub(crate) const fn new(engine: Arc<Engine>, id: SessionId, caller: Caller) -> Self {
+        Self {
+            engine,
+            id,
+            caller,
+            session: Mutex::new(Session {
+                phase: Phase::Fresh,
+                context: None,
+                allow_torn: false,
+                auto_release: None,
+            }),
+        }
+    }
+
+    /// Tells parallel sessions apart (`GetSessionId`).
+    #[must_use]
+    pub const fn session_id(&self) -> SessionId {
+        self.id
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn privileged(&self) -> Result<(), Error> {
+        match self.caller {
+            Caller::Privileged => Ok(()),
+            Caller::Unprivileged => Err(Error::new(
+                ErrorKind::AccessDenied,
+                "the caller has no backup privilege",
+            )
+            .with_hint("run as root or as the owner of the state folder")),
+        }
+    }
+
+    /// Access first, then state: what every method but `InitializeForBackup` begins with.
+    fn ready(&self) -> Result<MutexGuard<'_, Session>, Error> {
+        self.privileged()?;
+        let session = self.session();
+        if matches!(session.phase, Phase::Fresh) {
+            return Err(
+                Error::new(ErrorKind::BadState, "the session is not initialised")
+                    .with_hint("call InitializeForBackup first"),
+            );
+        }
+        Ok(session)
+    }
+
+    /// `InitializeForBackup` without a document; once.
+    ///
+    /// # Errors
+    /// `E_ACCESSDENIED`; `VSS_E_BAD_STATE` the second time.
+    pub fn initialize_for_backup(&self) -> Result<(), Error> {
+        self.privileged()?;
+        let mut session = self.session();
+        if !matches!(session.phase, Phase::Fresh) {
+            return Err(Error::new(
+                ErrorKind::BadState,
+                "the session is initialised already",
+            ));
+        }
+        session.phase = Phase::Ready;
+        Ok(())
+    }
+
+    /// `SetContext`; once, before a set is begun. The default is `VSS_CTX_BACKUP`.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG` for an illegal value; `VSS_E_BAD_STATE` out of order.
+    pub fn set_context(&self, context: u32) -> Result<(), Error> {
+        let context = Context::from_bits(context).map_err(|error| {
+            Error::new(ErrorKind::InvalidArgument, "the context is not valid").with_source(error)
+        })?;
+        let mut session = self.ready()?;
+        if session.context.is_some() || !matches!(session.phase, Phase::Ready) {
+            return Err(Error::new(
+                ErrorKind::BadState,
+                "the context is set once, before a set is begun",
+            ));
+        }
+        session.context = Some(context);
+        Ok(())
+    }
+
+    /// Lets `DoSnapshotSet` take copies whose writes cannot be held; the set is then called torn.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE` out of order.
+    pub fn allow_torn(&self, allow: bool) -> Result<(), Error> {
+        self.ready()?.allow_torn = allow;
+        Ok(())
+    }
+
+    /// `StartSnapshotSet`.
+    ///
+    /// # Errors
+    /// `VSS_E_SNAPSHOT_SET_IN_PROGRESS` while another set is being created on this host;
+    /// `VSS_E_BAD_STATE` out of order.
+    pub fn start_snapshot_set(&self) -> Result<SetId, Error> {
+        let mut session = self.ready()?;
+        if !matches!(session.phase, Phase::Ready) || session.context == Some(Context::ALL) {
+            return Err(Error::new(
+                ErrorKind::BadState,
+                "a session creates one set, and none in the context VSS_CTX_ALL",
+            ));
+        }
+        self.engine.start_creation(self.id)?;
+        let id = SetId::from_uuid(self.engine.host.new_uuid());
+        session.phase = Phase::SetOpen(OpenSet {
+            id,
+            volumes: Vec::new(),
+        });
+        Ok(id)
+    }
+
+    /// `AddToSnapshotSet`: `volume` is `LUN` or `LUN/PARTITION`; a null provider lets the service
+    /// choose, hardware before software.
+    ///
+    /// # Errors
+    /// The codes of spec requester §5; nothing is changed by a failed call.
+    pub fn add_to_snapshot_set(
+        &self,
+        volume: &str,
+        provider: ProviderId,
+    ) -> Result<SnapshotId, Error> {
+        let mut session = self.ready()?;
+        let context = session.context.unwrap_or(Context::BACKUP).attributes();
+        let Phase::SetOpen(open) = &mut session.phase else {
+            return Err(no_set_open());
+        };
+        if open.volumes.len() >= MAX_VOLUMES {
+            return Err(Error::new(
+                ErrorKind::MaximumNumberOfVolumesReached,
+                format!("a shadow copy set holds at most {MAX_VOLUMES} volumes"),
+            )
+            .with_hint("split them over several sets"));
+        }
+        if open.volumes.iter().any(|known| known.volume == volume) {
+            return Err(Error::new(
+                ErrorKind::ObjectAlreadyExists,
+                format!("volume {volume} is in the set already"),
+            ));
+        }
+        if context.contains(SnapshotAttributes::TRANSPORTABLE)
+            && context.intersects(
+                SnapshotAttributes::ROLLBACK_RECOVERY | SnapshotAttributes::TXF_RECOVERY,
+            )
+        {
+            return Err(Error::new(
+                ErrorKind::UnsupportedContext,
+                "auto-recovery does not go with transportable copies",
+            ));
+        }
+        let snapshot = SnapshotId::from_uuid(self.engine.host.new_uuid());
+        let request = self.select(open.id, snapshot, context, volume, provider)?;
+        open.volumes.push(request);
+        Ok(snapshot)
+    }
+
+    /// Finds the provider for a volume and announces the copy to it (spec: provider §3).
+    fn select(
+        &self,
+        set: SetId,
+        snapshot: SnapshotId,
+        context: SnapshotAttributes,
+        volume: &str,
+        wanted: ProviderId,
+    ) -> Result<VolumeRequest, Error> {
+        let named = if wanted.is_null() {
+            None
+        } else {
+            self.engine.providers.get(wanted)?;
+            Some(wanted)
+        };
+        let is_wanted = |id: ProviderId| named.is_none_or(|named| named == id);
+        let mut events = Vec::new();
+        let source = self.resolve(volume)?;
+        if let Some(source) = &source {
+            if context.contains(SnapshotAttributes::CLIENT_ACCESSIBLE) {
+                return Err(Error::new(
+                    ErrorKind::UnsupportedContext,
+                    "client-accessible copies are the system provider's, and there is none",
+                ));
+            }
+            let devices = [source.device.clone()];
+            for (id, provider) in self
+                .engine
+                .providers
+                .hardware()
+                .filter(|(id, _)| is_wanted(*id))
+            {
+                let mut luns = [source.information.clone()];
+                let answer = providers::call(
+                    &provider.properties(),
+                    Method::AreLunsSupported,
+                    &mut events,
+                    || provider.are_luns_supported(context, &devices, &mut luns),
+                );
+                match answer {
+                    Ok(false) => {}
+                    // One that cannot say is passed over, unless it was named.
+                    Err(error) if named.is_some() => return Err(error),
+                    Err(_) => {}
+                    Ok(true) => {
+                        return self.announce_luns(
+                            set,
+                            snapshot,
+                            context,
+                            volume,
+                            id,
+                            &**provider,
+                            source,
+                            &mut luns,
+                        );
+                    }
+                }
+            }
+        }
+        for (id, provider) in self
+            .engine
+            .providers
+            .software()
+            .filter(|(id, _)| is_wanted(*id))
+        {
+            let answer = providers::call(
+                &provider.properties(),
+                Method::IsVolumeSupported,
+                &mut events,
+                || provider.is_volume_supported(context, volume),
+            );
+            match answer {
+                Ok(true) => {
+                    return self.announce_volume(set, snapshot, context, volume, id, &**provider);
+                }
+                Err(error) if named.is_some() => return Err(error),
+                Ok(false) | Err(_) => {}
+            }
+        }
+        Err(match (named, source) {
+            (_, None) => volume_not_found(volume),
+            (Some(id), Some(_)) => Error::new(
+                ErrorKind::VolumeNotSupportedByProvider,
+                format!("provider {id} cannot copy volume {volume} in this way"),
+            ),
+            (None, Some(_)) => Error::new(
+                ErrorKind::VolumeNotSupported,
+                format!("no provider can copy volume {volume} in this way"),
+            ),
+        })
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of the public call, and no more"
+    )]
+    fn announce_luns(
+        &self,
+        set: SetId,
+        snapshot: SnapshotId,
+        context: SnapshotAttributes,
+        volume: &str,
+        id: ProviderId,
+        provider: &dyn HardwareProvider,
+        source: &SourceLun,
+        luns: &mut [LunInformation; 1],
+    ) -> Result<VolumeRequest, Error> {
+        let devices = [source.device.clone()];
+        providers::call(
+            &provider.properties(),
+            Method::BeginPrepareSnapshot,
+            &mut Vec::new(),
+            || provider.begin_prepare_snapshot(set, snapshot, context, &devices, luns),
+        )?;
+        let [information] = luns.clone();
+        Ok(VolumeRequest {
+            snapshot,
+            volume: volume.to_owned(),
+            provider: id,
+            luns: vec![SourceLun {
+                information,
+                ..source.clone()
+            }],
+        })
+    }
+
+    fn announce_volume(
+        &self,
+        set: SetId,
+        snapshot: SnapshotId,
+        context: SnapshotAttributes,
+        volume: &str,
+        id: ProviderId,
+        provider: &dyn SoftwareProvider,
+    ) -> Result<VolumeRequest, Error> {
+        providers::call(
+            &provider.properties(),
+            Method::BeginPrepareVolume,
+            &mut Vec::new(),
+            || provider.begin_prepare_snapshot(set, snapshot, context, volume),
+        )?;
+        Ok(VolumeRequest {
+            snapshot,
+            volume: volume.to_owned(),
+            provider: id,
+            luns: Vec::new(),
+        })
+    }
+
+    /// The LUN that carries a volume; `None` when no presented LUN has that name. A partition must be
+    /// there.
+    fn resolve(&self, volume: &str) -> Result<Option<SourceLun>, Error> {
+        let (name, partition) = match volume.split_once('/') {
+            None => (volume, None),
+            Some((name, partition)) => match partition.parse::<u32>() {
+                Ok(number) if number > 0 => (name, Some(number)),
+                _ => return Err(volume_not_found(volume)),
+            },
+        };
+        let presented = world::presented(&self.engine.providers)?;
+        let Some(found) = presented.into_iter().find(|p| p.lun.name == name) else {
+            return Ok(None);
+        };
+        let source = SourceLun {
+            name: found.lun.name,
+            device: found.lun.device,
+            information: found.lun.information,
+            sector_size: found.lun.sector_size,
+        };
+        if let Some(set) = self.engine.catalogue().set_of_lun(&source.name)? {
+            return Err(Error::new(
+                ErrorKind::VolumeNotSupported,
+                format!("LUN {name} carries copies of shadow copy set {set}; a copy of a copy is not to be had"),
+            )
+            .with_hint("break the set first, then copy the ordinary disk"));
+        }
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            Error::new(
+                ErrorKind::VolumeNotSupported,
+                format!("LUN {name} cannot be copied: its partition table is not understood"),
+            )
+            .with_hint(format!(
+                "look at it: vss identity show {}",
+                source.device.display()
+            ))
+            .with_source(error)
+        };
+        let disk = self
+            .engine
+            .host
+            .open(&source.device)
+            .map_err(|error| failed(error.into()))?;
+        // A table that import could not change safely is refused here, before anything is touched.
+        let observation = observe(&*disk, SectorSize::try_from(source.sector_size).ok())
+            .map_err(|error| failed(error.into()))?;
+        if let Some(number) = partition
+            && !observation
+                .identity()
+                .partitions
+                .iter()
+                .any(|partition| partition.index == number)
+        {
+            return Err(Error::new(
+                ErrorKind::ObjectNotFound,
+                format!("LUN {name} has no partition {number}"),
+            )
+            .with_hint(format!(
+                "look at it: vss identity show {}",
+                source.device.display()
+            )));
+        }
+        Ok(Some(source))
+    }
+
+    /// `DoSnapshotSet`: starts the creation and gives the job.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE` out of order. Everything else comes through the job.
+    pub fn do_snapshot_set(&self) -> Result<Job<AuditRecord>, Error> {
+        let mut session = self.ready()?;
+        let context = session.context.unwrap_or(Context::BACKUP);
+        let allow_torn = session.allow_torn;
+        let open = match std::mem::replace(&mut session.phase, Phase::Done) {
+            Phase::SetOpen(open) => open,
+            other => {
+                session.phase = other;
+                return Err(no_set_open());
+            }
+        };
+        let request = CreateRequest {
+            operation: self.engine.new_operation(),
+            set: open.id,
+            context,
+            started: self.engine.host.now(),
+            volumes: open.volumes,
+            allow_torn,
+        };
+        let engine = Arc::clone(&self.engine);
+        let right = CreationRight {
+            engine: Arc::clone(&self.engine),
+            session: self.id,
+        };
+        let job = Job::spawn(request.operation, request.set, move |job| {
+            let result = create::run(&engine, &request, job);
+            drop(right);
+            result
+        })?;
+        if context.is_auto_release() {
+            session.auto_release = Some(job.clone());
+        }
+        Ok(job)
+    }
+
+    /// `AbortBackup`: gives up a set that is not created yet; no effect when there is none.
+    ///
+    /// # Errors
+    /// `E_ACCESSDENIED`, `VSS_E_BAD_STATE` before initialisation.
+    pub fn abort_backup(&self) -> Result<(), Error> {
+        let mut session = self.ready()?;
+        // Providers are not told before EndPrepareSnapshots; they see the next set id (provider §9).
+        if matches!(session.phase, Phase::SetOpen(_)) {
+            session.phase = Phase::Done;
+            self.engine.end_creation(self.id);
+        }
+        Ok(())
+    }
+
+    /// `Query` for copies: those of the session's context. Never waits for a running operation.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG` unless the arguments are (null, none, snapshot); `VSS_E_BAD_STATE` before
+    /// initialisation.
+    pub fn query(
+        &self,
+        queried: SnapshotId,
+        queried_type: ObjectType,
+        returned: ObjectType,
+    ) -> Result<Vec<SnapshotProperties>, Error> {
+        if !queried.is_null()
+            || queried_type != ObjectType::None
+            || returned != ObjectType::Snapshot
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "a query asks for all snapshots: null id, no type, type snapshot",
+            ));
+        }
+        let context = self.ready()?.context.unwrap_or(Context::BACKUP);
+        self.engine.reader()?.copies(context)
+    }
+
+    /// `GetSnapshotProperties`.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`.
+    pub fn get_snapshot_properties(&self, id: SnapshotId) -> Result<SnapshotProperties, Error> {
+        drop(self.ready()?);
+        self.engine.reader()?.copy(id)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::ObjectNotFound,
+                format!("there is no shadow copy {id}"),
+            )
+            .with_hint("vss list shows the copies")
+        })
+    }
+
+    /// `DeleteSnapshots` for one copy.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` while its set is in work.
+    pub fn delete_snapshot(&self, id: SnapshotId) -> Result<DeleteOutcome, Error> {
+        drop(self.ready()?);
+        let set = self.engine.catalogue().set_of_copy(id)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::ObjectNotFound,
+                format!("there is no shadow copy {id}"),
+            )
+            .with_hint("vss list shows the copies")
+        })?;
+        let (record, _lock) = self.take(set, "deletion")?;
+        delete::delete(&self.engine, &record, &[id])
+    }
+
+    /// `DeleteSnapshots` for a set: one copy after the other, up to the first failure.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` while it is in work.
+    pub fn delete_snapshot_set(&self, id: SetId) -> Result<DeleteOutcome, Error> {
+        drop(self.ready()?);
+        let (record, _lock) = self.take(id, "deletion")?;
+        let copies: Vec<SnapshotId> = record.copies.iter().map(|copy| copy.id()).collect();
+        delete::delete(&self.engine, &record, &copies)
+    }
+
+    /// Locks a set and reads it, in this order, so that what is read stays true.
+    fn take(&self, id: SetId, operation: &'static str) -> Result<(SetRecord, SetLock), Error> {
+        // Unknown ids are not found even while something else runs.
+        self.visible(id)?;
+        let lock = self.engine.lock_set(id, operation)?;
+        Ok((self.visible(id)?, lock))
+    }
+
+    fn visible(&self, id: SetId) -> Result<SetRecord, Error> {
+        self.engine
+            .catalogue()
+            .set(id)?
+            .filter(|set| set.state == SetState::Created)
+            .ok_or_else(|| set_not_found(id))
+    }
+
+    /// `BreakSnapshotSet`: the copies become ordinary read-only volumes. Returns when that is done.
+    ///
+    /// # Errors
+    /// As spec break §2.1; never `VSS_E_BREAK_REVERT_ID_FAILED`.
+    pub fn break_snapshot_set(&self, set: SetId) -> Result<Arc<AuditRecord>, Error> {
+        self.privileged()?;
+        let job = self.start_break(set, BreakFlags::PLAIN)?;
+        job.wait(None);
+        if let Some(error) = job.error() {
+            return Err(Error::new(error.kind(), error.message())
+                .with_hint(error.hint().unwrap_or("see vss history"))
+                .with_source(error.chain()));
+        }
+        job.report()
+            .ok_or_else(|| Error::new(ErrorKind::Unexpected, "the break ended without a result"))
+    }
+
+    /// `BreakSnapshotSetEx`: checks all that arguments and catalogue can tell, in the order of spec
+    /// break §2.2, and starts the rest as a job. `pp_async` of `None` stands for a null pointer; on
+    /// failure the slot holds `None`.
+    ///
+    /// # Errors
+    /// As the column "sync" of spec break §2.2.
+    pub fn break_snapshot_set_ex(
+        &self,
+        set: SetId,
+        flags: u32,
+        pp_async: Option<&mut Option<Job<AuditRecord>>>,
+    ) -> Result<(), Error> {
+        let Some(slot) = pp_async else {
+            return Err(Error::new(ErrorKind::InvalidArgument, "ppAsync is null"));
+        };
+        *slot = None;
+        drop(self.ready()?);
+        let flags = BreakFlags::from_bits(flags).map_err(|error| {
+            Error::new(ErrorKind::InvalidArgument, "the break flags are not valid")
+                .with_hint("legal are 0x0, 0x1, 0x2, 0x4, 0x6, 0x8 and 0xA")
+                .with_source(error)
+        })?;
+        *slot = Some(self.start_break(set, flags)?);
+        Ok(())
+    }
+
+    fn start_break(&self, id: SetId, flags: BreakFlags) -> Result<Job<AuditRecord>, Error> {
+        drop(self.ready()?);
+        let record = self.visible(id)?;
+        for copy in &record.copies {
+            let provider = self.engine.providers.get(copy.properties.provider_id)?;
+            let AnyProvider::Hardware(provider) = provider else {
+                return Err(Error::new(
+                    ErrorKind::ProviderVeto,
+                    format!(
+                        "copy {} of the set is held by the software provider {}; only copies of hardware providers can be broken",
+                        copy.id(),
+                        provider.properties().provider_name
+                    ),
+                )
+                .with_hint("delete the set instead: vss delete"));
+            };
+            if flags.bits() == HardwareOptions::BREAKEX_MASK_LUNS.bits() && provider.ex().is_none()
+            {
+                return Err(Error::new(
+                    ErrorKind::LegacyProvider,
+                    format!(
+                        "provider {} is too old to mask LUNs",
+                        provider.properties().provider_name
+                    ),
+                ));
+            }
+        }
+        let (set, lock) = self.take(id, "break")?;
+        let request = BreakRequest {
+            operation: self.engine.new_operation(),
+            set,
+            flags,
+            started: self.engine.host.now(),
+            recovered: false,
+        };
+        let engine = Arc::clone(&self.engine);
+        Job::spawn(request.operation, id, move |job| {
+            let result = break_set::run(&engine, &request, job);
+            drop(lock);
+            result
+        })
+    }
+}
+
+/// Release: a set that was not created is given up, auto-release copies are deleted.
+impl Drop for BackupComponents {
+    fn drop(&mut self) {
+        let released = {
+            let mut session = self.session();
+            if matches!(session.phase, Phase::SetOpen(_)) {
+                self.engine.end_creation(self.id);
+            }
+            session.phase = Phase::Done;
+            session.auto_release.take()
+        };
+        let Some(job) = released else { return };
+        job.cancel();
+        job.wait(None);
+        let set = job.set();
+        // A break that runs on the set takes it out of our hands.
+        let _lock = self.engine.wait_for_set(set, "release");
+        if let Ok(record) = self.visible(set) {
+            let copies: Vec<SnapshotId> = record.copies.iter().map(|copy| copy.id()).collect();
+            // What cannot be deleted now is deleted by the next start.
+            let _ = delete::delete(&self.engine, &record, &copies);
+        }
+    }
+}
+
+struct CreationRight {
+    engine: Arc<Engine>,
+    session: SessionId,
+}
+
+impl Drop for CreationRight {
+    fn drop(&mut self) {
+        self.engine.end_creation(self.session);
+    }
+}
+
+fn no_set_open() -> Error {
+    Error::new(ErrorKind::BadState, "no shadow copy set is open")
+        .with_hint("call StartSnapshotSet first")
+}
+
+fn volume_not_found(volume: &str) -> Error {
+    Error::new(
+        ErrorKind::ObjectNotFound,
+        format!("there is no visible volume {volume:?}"),
+    )
+    .with_hint(
+        "name LUN or LUN/PARTITION; vss lun list shows the LUNs, vss lun unmask makes one visible",
+    )
+}

@@ -1,0 +1,308 @@
+//! Taking back the identity changes of a finished operation, from its record.
+
+use vss_model::{Error, ErrorKind, OperationId, SetId};
+
+use crate::catalogue::JournalEntry;
+use crate::engine::Engine;
+use crate::intent::{Intent, UndoDisk};
+use crate::parallel;
+use crate::report::{AuditRecord, DiskReport, OperationKind};
+use crate::world::{self, Presented};
+use disk_identity::{Observation, PatchState, SectorSize, observe};
+
+/// A disk of an undo, found and looked at.
+struct Target {
+    undo: UndoDisk,
+    presented: Presented,
+    now: Observation,
+    already: bool,
+    read_only: bool,
+    original: Option<String>,
+}
+
+/// Puts back what `operation` wrote, on every disk or on none.
+///
+/// # Errors
+/// `VSS_E_OBJECT_NOT_FOUND` for an unknown operation, `E_INVALIDARG` for one that changed no
+/// identity, `VSS_E_BAD_STATE` for a disk that is a shadow copy, or was changed since, and
+/// `VSS_E_BREAK_REVERT_ID_FAILED` when an identity that would come back is in use.
+pub(crate) fn undo(engine: &Engine, operation: OperationId) -> Result<AuditRecord, Error> {
+    let record = engine.catalogue().audit(operation)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::ObjectNotFound,
+            format!("no finished operation {operation} is on record"),
+        )
+        .with_hint("vss history lists them")
+    })?;
+    let changed: Vec<&DiskReport> = record
+        .disks
+        .iter()
+        .filter(|disk| !disk.patch.is_empty())
+        .collect();
+    if changed.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("operation {operation} changed no identity"),
+        )
+        .with_hint("vss history shows which operations did"));
+    }
+    let presented = world::presented(&engine.providers)?;
+    let targets = changed
+        .into_iter()
+        .map(|disk| target(engine, &presented, disk))
+        .collect::<Result<Vec<_>, _>>()?;
+    refuse_collisions(engine, &presented, &targets)?;
+
+    let started = engine.host.now();
+    let id = engine.new_operation();
+    let mut audit = AuditRecord::new(id, OperationKind::Undo, SetId::NULL, started);
+    audit.undone = Some(operation);
+    if targets.iter().all(|target| target.already) {
+        audit.note("already so: the disks are as they were before that operation");
+    }
+    audit.disks = targets
+        .iter()
+        .map(|target| {
+            Ok(DiskReport {
+                lun: target.undo.lun.clone(),
+                original: target.original.clone(),
+                provider: target.undo.provider,
+                information: target.undo.information.clone(),
+                device: Some(target.presented.lun.device.clone()),
+                outcome: if target.already {
+                    "already so"
+                } else {
+                    "put back"
+                }
+                .to_owned(),
+                before: Some(target.now.identity().clone()),
+                after: Some(after(target)?.identity().clone()),
+                patch: if target.already {
+                    disk_identity::Patch::default()
+                } else {
+                    target.undo.patch.clone()
+                },
+                read_only_before: Some(target.read_only),
+                read_only_after: target.undo.read_only.or(Some(target.read_only)),
+            })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let disks: Vec<UndoDisk> = targets.iter().map(|target| target.undo.clone()).collect();
+    engine.begin(&JournalEntry {
+        operation: id,
+        set: SetId::NULL,
+        started,
+        intent: Intent::Undo {
+            operation,
+            disks: disks.clone(),
+        },
+    })?;
+    carry_out(engine, &presented, &disks, audit)
+}
+
+fn target(engine: &Engine, presented: &[Presented], disk: &DiskReport) -> Result<Target, Error> {
+    let found = presented
+        .iter()
+        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::ObjectNotFound,
+                format!("LUN {} is not visible on this host", disk.lun),
+            )
+            .with_hint(format!("present it first: vss lun unmask {}", disk.lun))
+        })?;
+    if let Some(set) = engine.catalogue().set_of_lun(&found.lun.name)? {
+        return Err(Error::new(
+            ErrorKind::BadState,
+            format!(
+                "LUN {} carries copies of shadow copy set {set}",
+                found.lun.name
+            ),
+        )
+        .with_hint("break the set first; what the break changes can be undone"));
+    }
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(
+            ErrorKind::Unexpected,
+            format!("could not read {}", found.lun.device.display()),
+        )
+        .with_source(error)
+    };
+    let device = engine
+        .host
+        .open(&found.lun.device)
+        .map_err(|error| failed(error.into()))?;
+    let now = observe(&*device, SectorSize::try_from(found.lun.sector_size).ok())
+        .map_err(|error| failed(error.into()))?;
+    let patch = disk.patch.inverse();
+    let already = match patch
+        .state_on(&*device)
+        .map_err(|error| failed(error.into()))?
+    {
+        PatchState::After => true,
+        PatchState::Before | PatchState::Mixed => false,
+        PatchState::Foreign => {
+            return Err(Error::new(
+                ErrorKind::BadState,
+                format!(
+                    "the partition table of LUN {} was changed since that operation",
+                    disk.lun
+                ),
+            )
+            .with_hint("vss identity show tells what is there now; nothing was touched"));
+        }
+    };
+    Ok(Target {
+        undo: UndoDisk {
+            lun: found.lun.name.clone(),
+            provider: disk.provider,
+            information: disk.information.clone(),
+            patch,
+            read_only: disk.read_only_before,
+        },
+        read_only: engine
+            .host
+            .is_read_only(&found.lun.device)
+            .map_err(|error| failed(error.into()))?,
+        presented: found.clone(),
+        now,
+        already,
+        original: disk.original.clone(),
+    })
+}
+
+fn after(target: &Target) -> Result<Observation, Error> {
+    if target.already {
+        return Ok(target.now.clone());
+    }
+    target.now.with_patch(&target.undo.patch).map_err(|error| {
+        Error::new(
+            ErrorKind::BadState,
+            format!("the table of LUN {} cannot be put back", target.undo.lun),
+        )
+        .with_source(error)
+    })
+}
+
+/// No two visible disks may come to bear one identity.
+fn refuse_collisions(
+    engine: &Engine,
+    presented: &[Presented],
+    targets: &[Target],
+) -> Result<(), Error> {
+    let others = world::others(&*engine.host, presented, |disk| {
+        targets
+            .iter()
+            .any(|target| target.presented.lun.device == disk.lun.device)
+    })?;
+    for target in targets.iter().filter(|target| !target.already) {
+        let wanted = after(target)?;
+        let bearer = others.iter().find(|other| {
+            other
+                .identity
+                .as_ref()
+                .is_some_and(|identity| identity.is_bearer_of_any(wanted.identity()))
+        });
+        if let Some(bearer) = bearer {
+            return Err(Error::new(
+                ErrorKind::BreakRevertIdFailed,
+                format!(
+                    "LUN {} cannot get its identity back: {} bears it",
+                    target.undo.lun,
+                    bearer.device.display()
+                ),
+            )
+            .with_hint(format!(
+                "mask that disk first: vss lun mask {}",
+                bearer.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the disks and records the end. Repeatable.
+fn carry_out(
+    engine: &Engine,
+    presented: &[Presented],
+    disks: &[UndoDisk],
+    mut audit: AuditRecord,
+) -> Result<AuditRecord, Error> {
+    let results = parallel::map(disks, |disk| write(engine, presented, disk));
+    let mut first = None;
+    for (disk, result) in disks.iter().zip(results) {
+        if let Err(error) = result {
+            audit.note(format!("LUN {}: {}", disk.lun, error.chain()));
+            first = first.or(Some(error));
+        }
+    }
+    if let Some(error) = &first {
+        audit.failed(error);
+    }
+    engine.finish(SetId::NULL, &[], &mut audit)?;
+    first.map_or(Ok(audit), Err)
+}
+
+fn write(engine: &Engine, presented: &[Presented], disk: &UndoDisk) -> Result<(), Error> {
+    let failed = |step: &str| {
+        Error::new(
+            ErrorKind::Unexpected,
+            format!("could not {step} LUN {}", disk.lun),
+        )
+    };
+    let found = presented
+        .iter()
+        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
+        .ok_or_else(|| failed("find"))?;
+    let device = &found.lun.device;
+    let open = engine
+        .host
+        .open_for_update(device)
+        .map_err(|error| failed("open").with_source(error))?;
+    disk.patch
+        .apply(&*open)
+        .map_err(|error| failed("write the table of").with_source(error))?;
+    drop(open);
+    if let Some(read_only) = disk.read_only {
+        engine
+            .host
+            .set_read_only(device, read_only)
+            .map_err(|error| failed("set the read-only state of").with_source(error))?;
+    }
+    Ok(())
+}
+
+/// Finishes an undo that a crash cut off.
+pub(crate) fn recover(
+    engine: &Engine,
+    entry: &JournalEntry,
+    undone: OperationId,
+    disks: &[UndoDisk],
+) -> Result<AuditRecord, Error> {
+    let presented = world::presented(&engine.providers)?;
+    let mut audit = AuditRecord::new(
+        entry.operation,
+        OperationKind::Undo,
+        SetId::NULL,
+        entry.started,
+    );
+    audit.recovered = true;
+    audit.undone = Some(undone);
+    audit.disks = disks
+        .iter()
+        .map(|disk| DiskReport {
+            lun: disk.lun.clone(),
+            original: None,
+            provider: disk.provider,
+            information: disk.information.clone(),
+            device: None,
+            outcome: "put back".to_owned(),
+            before: None,
+            after: None,
+            patch: disk.patch.clone(),
+            read_only_before: None,
+            read_only_after: disk.read_only,
+        })
+        .collect();
+    carry_out(engine, &presented, disks, audit)
+}
