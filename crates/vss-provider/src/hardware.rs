@@ -45,7 +45,7 @@ pub trait HardwareProvider: Provider + CreateSnapshotSet {
     /// (`FillInLunInfo`). `Ok(false)` for a LUN that is not this provider's.
     ///
     /// # Errors
-    /// The provider could not tell; callers treat it as `Ok(false)`.
+    /// The provider could not tell; callers log it and compare what is in `lun` (spec: provider §6).
     fn fill_in_lun_info(&self, device: &Path, lun: &mut LunInformation) -> ProviderResult<bool>;
 
     /// Takes note that `snapshot` of `set` will copy these LUNs (`BeginPrepareSnapshot`).

@@ -47,6 +47,8 @@ pub trait CreateSnapshotSet: Send + Sync {
 
     /// Takes the copies: the instant (`CommitSnapshots`). Either all or none is there afterwards.
     ///
+    /// Room is set aside before, as far as that can be done.
+    ///
     /// # Errors
     /// `VSS_E_INSUFFICIENT_STORAGE`, `VSS_E_OBJECT_NOT_FOUND`, `VSS_E_PROVIDER_VETO`.
     fn commit_snapshots(&self, set: SetId) -> ProviderResult<()>;
