@@ -129,7 +129,7 @@ fn empty_luns(
 }
 
 /// Tells the providers that the LUNs are empty: best effort, every failure an event.
-fn reclaim(engine: &Engine, luns: &[EmptyLun], audit: &mut AuditRecord) {
+pub(crate) fn reclaim(engine: &Engine, luns: &[EmptyLun], audit: &mut AuditRecord) {
     for lun in luns {
         let provider = match engine.providers.get_hardware(lun.provider) {
             Ok(provider) => provider,

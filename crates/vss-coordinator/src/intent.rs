@@ -16,6 +16,10 @@ pub(crate) enum Intent {
     Create {
         /// Providers that take part.
         providers: Vec<ProviderId>,
+        /// LUNs of copies that the providers hold for final, which abort does not take back.
+        luns: Vec<EmptyLun>,
+        /// Copies of software providers that they hold for final.
+        software_copies: Vec<(ProviderId, SnapshotId)>,
     },
     /// A set is being broken. Cut off: finished, or undone if the world no longer allows it.
     Break {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use vss_model::{Error, ErrorKind, ProviderId, ProviderProperties};
 use vss_provider::{
-    HardwareProvider, Method, Provider, ProviderResult, SoftwareProvider, allowed_codes,
-    is_allowed_code,
+    HardwareProvider, Method, Provider, ProviderResult, SoftwareProvider, is_allowed_from,
 };
 
 use crate::report::Event;
@@ -141,8 +140,7 @@ pub(crate) fn call<T>(
     let failure = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => {
-            let kind = if is_allowed_code(error.code) || allowed_codes(method).contains(&error.code)
-            {
+            let kind = if is_allowed_from(method, error.code) {
                 ErrorKind::from_code(error.code)
             } else {
                 None

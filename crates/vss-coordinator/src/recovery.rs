@@ -6,10 +6,10 @@ use vss_model::{Error, ErrorKind};
 
 use crate::break_set;
 use crate::catalogue::JournalEntry;
+use crate::create;
 use crate::delete;
 use crate::engine::Engine;
 use crate::intent::Intent;
-use crate::providers;
 use crate::report::{AuditRecord, OperationKind};
 use crate::undo;
 
@@ -46,7 +46,11 @@ pub(crate) fn recover(engine: &Arc<Engine>) -> Result<Vec<AuditRecord>, Error> {
 
 fn end(engine: &Arc<Engine>, entry: &JournalEntry) -> Result<AuditRecord, Error> {
     match &entry.intent {
-        Intent::Create { providers: ids } => {
+        Intent::Create {
+            providers,
+            luns,
+            software_copies,
+        } => {
             let mut audit = AuditRecord::new(
                 entry.operation,
                 OperationKind::Create,
@@ -54,15 +58,15 @@ fn end(engine: &Arc<Engine>, entry: &JournalEntry) -> Result<AuditRecord, Error>
                 entry.started,
             );
             audit.recovered = true;
-            for id in ids {
-                let provider = engine.providers.get(*id)?;
-                providers::call(
-                    &provider.properties(),
-                    vss_provider::Method::AbortSnapshots,
-                    &mut audit.events,
-                    || provider.phases().abort_snapshots(entry.set),
-                )?;
-            }
+            create::abort(
+                engine,
+                entry.set,
+                providers,
+                luns,
+                software_copies,
+                &mut audit,
+            )?;
+            audit.disks.clear();
             audit.failed(&Error::new(
                 ErrorKind::Unexpected,
                 "the creation was cut off; nothing of it is left",

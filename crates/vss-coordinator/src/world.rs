@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use disk_identity::{Identity, SectorSize, observe};
 use vss_model::{Error, ErrorKind, LunInformation, ProviderId};
-use vss_provider::PresentedLun;
+use vss_provider::{Method, PresentedLun};
 
 use crate::host::Host;
 use crate::parallel;
-use crate::providers::Providers;
+use crate::providers::{self, Providers};
 
 /// A disk that the host can see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +35,13 @@ pub(crate) struct Presented {
 pub(crate) fn presented(providers: &Providers) -> Result<Vec<Presented>, Error> {
     let mut all = Vec::new();
     for (id, provider) in providers.hardware() {
-        let luns = provider.presented_luns().map_err(|error| {
-            Error::new(
-                ErrorKind::UnexpectedProviderError,
-                format!(
-                    "provider {} cannot say which LUNs it presents",
-                    provider.properties().provider_name
-                ),
-            )
-            .with_source(error)
-        })?;
+        // No event is kept of it: the error says all that there is to say.
+        let luns = providers::call(
+            &provider.properties(),
+            Method::PresentedLuns,
+            &mut Vec::new(),
+            || provider.presented_luns(),
+        )?;
         all.extend(luns.into_iter().map(|lun| Presented { provider: id, lun }));
     }
     Ok(all)

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use disk_identity::{Identity, Patch};
+use disk_identity::{Identity, Patch, PatchState};
 use vss_model::{Error, ErrorKind, IdentityRevert};
 
 use super::plan::{BreakPlan, DiskPlan, IdentityDecision};
@@ -259,6 +259,7 @@ fn write_planned(
     };
     // An earlier run may have left the fallback on it.
     if disk.patch != disk.fallback
+        && is_foreign(engine, devices, lun, &disk.patch)
         && write(engine, devices, lun, &disk.fallback.inverse()).is_ok()
         && write(engine, devices, lun, &disk.patch).is_ok()
     {
@@ -278,6 +279,15 @@ fn write_planned(
         ))),
         Err(_) => Err(error),
     }
+}
+
+/// True when the disk is neither before, nor after, nor in the middle of this patch.
+fn is_foreign(engine: &Engine, devices: &Devices, lun: &LunRecord, patch: &Patch) -> bool {
+    devices
+        .get(lun)
+        .ok()
+        .and_then(|found| engine.host.open(&found.lun.device).ok())
+        .is_some_and(|disk| matches!(patch.state_on(&*disk), Ok(PatchState::Foreign)))
 }
 
 /// Takes the identity back from a disk and leaves the rest of the break on it.

@@ -109,9 +109,7 @@ pub(super) fn conclude(
     if let Err(error) = &ending.result {
         audit.failed(error);
     }
-    let clock = engine.host.monotonic();
     let recorded = engine.finish(set.set_id, &ending.gone, &mut audit);
-    audit.step("record the end", engine.host.monotonic() - clock);
     ending.result?;
     recorded?;
     Ok(audit)

@@ -6,7 +6,7 @@ mod run;
 use vss_model::{Context, LunInformation, OperationId, ProviderId, SetId, SnapshotId, Timestamp};
 
 pub(crate) use import::{ArrivedDisk, plan_import};
-pub(crate) use run::run;
+pub(crate) use run::{abort, run};
 
 /// The volumes of one set, as `AddToSnapshotSet` collected them.
 #[derive(Debug, Clone)]

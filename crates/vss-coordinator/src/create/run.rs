@@ -8,17 +8,18 @@ use std::path::PathBuf;
 use disk_identity::{Identity, SectorSize, observe};
 
 use vss_model::{
-    Error, ErrorKind, LunInformation, ProviderId, ResultCode, SnapshotAttributes,
-    SnapshotProperties, SnapshotState,
+    Error, ErrorKind, LunInformation, ProviderId, ResultCode, SetId, SnapshotAttributes,
+    SnapshotId, SnapshotProperties, SnapshotState,
 };
 use vss_provider::{Method, ProviderResult};
 
 use super::import::ImportPlan;
 use super::{ArrivedDisk, CreateRequest, SourceLun, VolumeRequest, plan_import};
 use crate::catalogue::JournalEntry;
+use crate::delete;
 use crate::engine::Engine;
 use crate::host::HoldState;
-use crate::intent::Intent;
+use crate::intent::{EmptyLun, Intent};
 use crate::job::{DiskStage, Job, JobFailure};
 use crate::parallel;
 use crate::providers::{self, AnyProvider};
@@ -54,7 +55,8 @@ pub(crate) fn run(
     );
     audit.copies = request.volumes.iter().map(|v| v.snapshot).collect();
     job.set_disks(sources(request).map(|(lun, _)| lun.name.clone()));
-    let failure = match attempt(engine, request, job, &mut audit) {
+    let mut finals = Finals::default();
+    let failure = match attempt(engine, request, job, &mut audit, &mut finals) {
         Ok(set) => {
             audit.finished = engine.host.now();
             match engine.catalogue().publish_set(&set, &audit) {
@@ -64,7 +66,15 @@ pub(crate) fn run(
         }
         Err(failure) => failure,
     };
-    abort(engine, request, &mut audit);
+    // What fails here is an event of the record.
+    let _ = abort(
+        engine,
+        request.set,
+        &provider_ids(request),
+        &finals.luns,
+        &finals.software_copies,
+        &mut audit,
+    );
     audit.copies.clear();
     audit.disks.clear();
     match &failure {
@@ -79,6 +89,48 @@ pub(crate) fn run(
         });
     }
     Err(failure)
+}
+
+/// Past `PostFinalCommitSnapshots` a set is undone by deletion, not by abort (spec: provider §9), so
+/// the journal must know what to delete.
+fn final_intent(
+    engine: &Engine,
+    request: &CreateRequest,
+    luns: &[LunRecord],
+    finals: &mut Finals,
+) -> Result<(), Error> {
+    finals.luns = luns
+        .iter()
+        .map(|lun| EmptyLun {
+            name: lun.name.clone(),
+            provider: lun.provider_id,
+            device: lun.device.clone(),
+            information: lun.snapshot.clone(),
+        })
+        .collect();
+    finals.software_copies = request
+        .volumes
+        .iter()
+        .filter(|volume| volume.luns.is_empty())
+        .map(|volume| (volume.provider, volume.snapshot))
+        .collect();
+    engine.begin(&JournalEntry {
+        operation: request.operation,
+        set: request.set,
+        started: request.started,
+        intent: Intent::Create {
+            providers: provider_ids(request),
+            luns: finals.luns.clone(),
+            software_copies: finals.software_copies.clone(),
+        },
+    })
+}
+
+/// What the providers may hold for final.
+#[derive(Default)]
+struct Finals {
+    luns: Vec<EmptyLun>,
+    software_copies: Vec<(ProviderId, SnapshotId)>,
 }
 
 /// Every original LUN of the set once, with its provider.
@@ -126,18 +178,39 @@ fn phase(
     Ok(())
 }
 
-fn abort(engine: &Engine, request: &CreateRequest, audit: &mut AuditRecord) {
-    for id in provider_ids(request) {
-        if let Ok(provider) = engine.providers.get(id) {
-            // Logged as an event by the call; there is nothing else to do about it.
-            let _ = providers::call(
+/// Leaves nothing of a set that no requester ever saw. Repeatable; failures are events.
+pub(crate) fn abort(
+    engine: &Engine,
+    set: SetId,
+    providers: &[ProviderId],
+    luns: &[EmptyLun],
+    software_copies: &[(ProviderId, SnapshotId)],
+    audit: &mut AuditRecord,
+) -> Result<(), Error> {
+    let mut first = None;
+    for id in providers {
+        let aborted = engine.providers.get(*id).and_then(|provider| {
+            providers::call(
                 &provider.properties(),
                 Method::AbortSnapshots,
                 &mut audit.events,
-                || provider.phases().abort_snapshots(request.set),
+                || provider.phases().abort_snapshots(set),
+            )
+        });
+        first = first.or(aborted.err());
+    }
+    for (provider, copy) in software_copies {
+        if let Ok(AnyProvider::Software(provider)) = engine.providers.get(*provider) {
+            let _ = providers::call(
+                &provider.properties(),
+                Method::DeleteSnapshots,
+                &mut audit.events,
+                || provider.delete_snapshot(*copy),
             );
         }
     }
+    delete::reclaim(engine, luns, audit);
+    first.map_or(Ok(()), Err)
 }
 
 fn attempt(
@@ -145,6 +218,7 @@ fn attempt(
     request: &CreateRequest,
     job: &Job<AuditRecord>,
     audit: &mut AuditRecord,
+    finals: &mut Finals,
 ) -> Result<SetRecord, JobFailure> {
     let set = request.set;
     engine.begin(&JournalEntry {
@@ -153,6 +227,8 @@ fn attempt(
         started: request.started,
         intent: Intent::Create {
             providers: provider_ids(request),
+            luns: Vec::new(),
+            software_copies: Vec::new(),
         },
     })?;
     // Writers: PrepareForSnapshot.
@@ -192,6 +268,7 @@ fn attempt(
             |p| p.phases().pre_final_commit_snapshots(set),
         )?;
         // Auto-recovery would be here; no writer asks for it yet.
+        final_intent(engine, request, &luns, finals)?;
         phase(
             engine,
             request,
@@ -518,14 +595,14 @@ fn arrivals<'a>(
         let mut proved = None;
         if let Some(candidate) = candidate {
             let mut information = candidate.lun.information.clone();
-            // The return value of FillInLunInfo is ignored; only what it fills in counts.
+            // A failure of FillInLunInfo is logged and ignored; what it filled in counts.
             let known = providers::call(
                 &properties,
                 Method::FillInLunInfo,
                 &mut audit.events,
                 || provider.fill_in_lun_info(&candidate.lun.device, &mut information),
             )
-            .unwrap_or(false);
+            .unwrap_or(true);
             if known && information.matches_record(&pair.target) {
                 proved = Some(candidate);
             }

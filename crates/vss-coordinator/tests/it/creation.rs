@@ -1,0 +1,444 @@
+//! The life of a set before its break: sequence, import, query, deletion, restart.
+
+use std::sync::atomic::Ordering;
+
+use disk_identity::Identifier;
+use vss_coordinator::{Caller, Consistency, HostDisk};
+use vss_model::{
+    Context, ErrorKind, ObjectType, ProviderId, ResultCode, SnapshotAttributes, SnapshotId,
+    SnapshotState,
+};
+use vss_provider::Method;
+use vss_provider::fake::{Action, Fault};
+
+use crate::images::{Kind, difference_outside, table_ranges};
+use crate::world::{SOFTWARE_VOLUME, World};
+
+fn world() -> World {
+    let world = World::new();
+    world.original("db", Kind::Gpt512, 1);
+    world.original("log", Kind::Mbr, 2);
+    world
+}
+
+#[test]
+fn providers_are_called_in_order() {
+    let world = world();
+    world.array.clear_calls();
+    world.create(&["db/2", "db/3", "log"]);
+    let calls: Vec<Method> = world.array.recorder().methods();
+    assert_eq!(
+        calls,
+        [
+            Method::AreLunsSupported,
+            Method::BeginPrepareSnapshot,
+            Method::AreLunsSupported,
+            Method::BeginPrepareSnapshot,
+            Method::AreLunsSupported,
+            Method::BeginPrepareSnapshot,
+            Method::EndPrepareSnapshots,
+            Method::PreCommitSnapshots,
+            Method::CommitSnapshots,
+            Method::PostCommitSnapshots,
+            Method::GetTargetLuns,
+            Method::GetTargetLuns,
+            Method::GetTargetLuns,
+            Method::LocateLuns,
+            Method::FillInLunInfo,
+            Method::FillInLunInfo,
+            Method::PreFinalCommitSnapshots,
+            Method::PostFinalCommitSnapshots,
+        ]
+    );
+    let count = world.array.recorder().calls_of(Method::PostCommitSnapshots)[0].count;
+    assert_eq!(count, Some(3));
+}
+
+#[test]
+fn all_providers_finish_a_phase_before_the_next() {
+    let world = world();
+    world.create(&["db", SOFTWARE_VOLUME]);
+    let phases = [
+        Method::EndPrepareSnapshots,
+        Method::PreCommitSnapshots,
+        Method::CommitSnapshots,
+        Method::PostCommitSnapshots,
+    ];
+    let mut last = 0;
+    for phase in phases {
+        let both = [
+            world.array.recorder().calls_of(phase)[0].sequence,
+            world.software.recorder().calls_of(phase)[0].sequence,
+        ];
+        assert!(both.iter().all(|sequence| *sequence > last), "{phase}");
+        last = *both.iter().max().unwrap();
+    }
+}
+
+#[test]
+fn a_copy_beside_its_original_gets_an_identity_of_its_own() {
+    for kind in Kind::WITH_TABLE {
+        let world = World::new();
+        world.original("db", kind, 1);
+        let original = world.bytes("db");
+        let ids: Vec<Identifier> = world.identity("db", kind).ids().collect();
+        let (set, _) = world.create(&["db"]);
+        let record = world.service().set(set).unwrap();
+        let lun = &record.luns[0];
+        assert!(lun.identity_changed);
+        assert_eq!(
+            lun.original_identity,
+            world.identity("db", kind),
+            "partition GUIDs included"
+        );
+        let copy: Vec<Identifier> = world.identity(&lun.name, kind).ids().collect();
+        assert_eq!(copy.len(), ids.len());
+        assert!(copy.iter().all(|id| !ids.contains(id)), "{kind:?}");
+        assert!(world.bytes("db") == original, "originals are never written");
+        let bytes = world.bytes(&lun.name);
+        assert_eq!(
+            difference_outside(&original, &bytes, &table_ranges(kind)),
+            None
+        );
+        assert_eq!(record.consistency, Consistency::Crash);
+    }
+}
+
+#[test]
+fn identities_of_host_disks_count_too() {
+    let world = world();
+    let (set, _) = world.create(&["db"]);
+    world.array.mask("db").unwrap();
+    let identity = world.identity("db", Kind::Gpt512);
+    world.host.disks.lock().unwrap().push(HostDisk {
+        device: "/dev/unlikely".into(),
+        backing_file: None,
+        identity,
+    });
+    assert_eq!(
+        world.break_ex(set, 0x4),
+        Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED)
+    );
+    // The same disk under another name is no collision: its image, attached as a loop device.
+    let lun = world.luns_of(set).remove(0);
+    let mut disks = world.host.disks.lock().unwrap();
+    disks[0].backing_file = Some(world.array.device_path(&lun).canonicalize().unwrap());
+    drop(disks);
+    assert_eq!(
+        world.break_ex(set, 0x4),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+}
+
+#[test]
+fn originals_that_share_an_identity_are_told_of() {
+    let world = World::new();
+    world.original("a", Kind::Gpt512, 1);
+    world.original("b", Kind::Gpt512, 1);
+    let (set, _) = world.create(&["a", "b"]);
+    let record = world.history().remove(0);
+    assert!(
+        record
+            .events
+            .iter()
+            .any(|event| event.message.contains("same identity"))
+    );
+    let luns = world.luns_of(set);
+    assert_ne!(
+        world.identity(&luns[0], Kind::Gpt512).disk_id,
+        world.identity(&luns[1], Kind::Gpt512).disk_id
+    );
+    // Both want one identity back: with ALL that is an error, without it the first gets it.
+    world.array.mask("a").unwrap();
+    world.array.mask("b").unwrap();
+    assert_eq!(
+        world.break_ex(set, 0x4),
+        Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED)
+    );
+    assert_eq!(
+        world.break_ex(set, 0x0),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+    let reverted = world.identity(&luns[0], Kind::Gpt512).disk_id;
+    assert_eq!(reverted, world.identity("a", Kind::Gpt512).disk_id);
+    assert_ne!(world.identity(&luns[1], Kind::Gpt512).disk_id, reverted);
+}
+
+#[test]
+fn properties_of_a_copy() {
+    let world = world();
+    let (set, copies) = world.create(&["db/2", "log"]);
+    let listed = world.query();
+    assert_eq!(listed.len(), 2);
+    let copy = world.session().get_snapshot_properties(copies[0]).unwrap();
+    assert_eq!(copy, listed[0]);
+    assert_eq!(copy.snapshot_set_id, set);
+    assert_eq!(copy.snapshots_count, 2);
+    assert_eq!(copy.original_volume_name, "db/2");
+    assert_eq!(copy.status, SnapshotState::Created);
+    assert_eq!(copy.originating_machine, "machine");
+    assert!(copy.snapshot_attributes.contains(
+        SnapshotAttributes::HARDWARE_ASSISTED
+            | SnapshotAttributes::IMPORTED
+            | SnapshotAttributes::PERSISTENT
+    ));
+    let lun = world.luns_of(set).remove(0);
+    assert_eq!(
+        copy.snapshot_device_object,
+        world.array.device_path(&lun).display().to_string()
+    );
+}
+
+#[test]
+fn queries_are_of_a_context_and_of_one_form() {
+    let world = world();
+    world.create(&["db"]);
+    let session = world.service().create_backup_components(Caller::Privileged);
+    let all = |session: &vss_coordinator::BackupComponents| {
+        session.query(SnapshotId::NULL, ObjectType::None, ObjectType::Snapshot)
+    };
+    assert_eq!(all(&session).unwrap_err().kind(), ErrorKind::BadState);
+    session.initialize_for_backup().unwrap();
+    assert_eq!(
+        all(&session).unwrap(),
+        [],
+        "VSS_CTX_BACKUP does not see persistent copies"
+    );
+    for (id, queried, returned) in [
+        (
+            SnapshotId::from_uuid(uuid::Uuid::max()),
+            ObjectType::None,
+            ObjectType::Snapshot,
+        ),
+        (
+            SnapshotId::NULL,
+            ObjectType::SnapshotSet,
+            ObjectType::Snapshot,
+        ),
+        (SnapshotId::NULL, ObjectType::None, ObjectType::SnapshotSet),
+    ] {
+        let error = session.query(id, queried, returned).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+#[test]
+fn calls_out_of_order() {
+    let world = world();
+    let bad = |result: Result<(), vss_model::Error>| {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::BadState);
+    };
+    let session = world.service().create_backup_components(Caller::Privileged);
+    bad(session.set_context(0x19));
+    bad(session.start_snapshot_set().map(drop));
+    session.initialize_for_backup().unwrap();
+    bad(session.initialize_for_backup());
+    bad(session
+        .add_to_snapshot_set("db", ProviderId::NULL)
+        .map(drop));
+    bad(session.do_snapshot_set().map(drop));
+    assert_eq!(
+        session.set_context(0x6_0000).unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
+    session.set_context(0x19).unwrap();
+    bad(session.set_context(0x19));
+    session.start_snapshot_set().unwrap();
+    bad(session.start_snapshot_set().map(drop));
+
+    // Creation is exclusive until it ends, however it ends.
+    let other = world.service().create_backup_components(Caller::Privileged);
+    other.initialize_for_backup().unwrap();
+    assert_eq!(
+        other.start_snapshot_set().unwrap_err().kind(),
+        ErrorKind::SnapshotSetInProgress
+    );
+    session.abort_backup().unwrap();
+    other.start_snapshot_set().unwrap();
+    drop(other);
+    world.create(&["db"]);
+    let administration = world.session();
+    bad(administration.start_snapshot_set().map(drop));
+}
+
+#[test]
+fn volumes_that_cannot_be_added() {
+    let world = world();
+    let (set, _) = world.create(&["log"]);
+    let copy = world.luns_of(set).remove(0);
+    let session = world.service().create_backup_components(Caller::Privileged);
+    session.initialize_for_backup().unwrap();
+    session.start_snapshot_set().unwrap();
+    session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
+    for (volume, kind) in [
+        ("db", ErrorKind::ObjectAlreadyExists),
+        ("nowhere", ErrorKind::ObjectNotFound),
+        ("db/9", ErrorKind::ObjectNotFound),
+        ("db/x", ErrorKind::ObjectNotFound),
+        ("db/0", ErrorKind::ObjectNotFound),
+        ("", ErrorKind::ObjectNotFound),
+        (copy.as_str(), ErrorKind::VolumeNotSupported),
+    ] {
+        let error = session
+            .add_to_snapshot_set(volume, ProviderId::NULL)
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{volume}: {error}");
+    }
+    let stranger = ProviderId::from_uuid(uuid::Uuid::max());
+    let error = session.add_to_snapshot_set("log", stranger).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ProviderNotRegistered);
+    drop(session);
+
+    let session = world.service().create_backup_components(Caller::Privileged);
+    session.initialize_for_backup().unwrap();
+    session
+        .set_context(Context::CLIENT_ACCESSIBLE.bits())
+        .unwrap();
+    session.start_snapshot_set().unwrap();
+    let error = session
+        .add_to_snapshot_set("db", ProviderId::NULL)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnsupportedContext);
+}
+
+#[test]
+fn a_set_holds_64_volumes() {
+    let world = World::new();
+    for number in 0..65 {
+        world.original(&format!("d{number}"), Kind::Bare, number);
+    }
+    let session = world.service().create_backup_components(Caller::Privileged);
+    session.initialize_for_backup().unwrap();
+    session.start_snapshot_set().unwrap();
+    for number in 0..64 {
+        session
+            .add_to_snapshot_set(&format!("d{number}"), ProviderId::NULL)
+            .unwrap();
+    }
+    let error = session
+        .add_to_snapshot_set("d64", ProviderId::NULL)
+        .unwrap_err();
+    assert_eq!(
+        error.code(),
+        ResultCode::VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED
+    );
+}
+
+#[test]
+fn writes_that_cannot_be_held() {
+    let world = world();
+    world.host.busy.store(true, Ordering::SeqCst);
+    let (_, _, job) = world.start_create(Context::NAS_ROLLBACK, &["db"]);
+    assert_eq!(job.query_status(), ResultCode::VSS_E_HOLD_WRITES_TIMEOUT);
+    assert_eq!(world.array.luns().len(), 2, "nothing is left");
+
+    let session = world.service().create_backup_components(Caller::Privileged);
+    session.initialize_for_backup().unwrap();
+    session.set_context(Context::NAS_ROLLBACK.bits()).unwrap();
+    session.allow_torn(true).unwrap();
+    let set = session.start_snapshot_set().unwrap();
+    session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
+    let job = session.do_snapshot_set().unwrap();
+    job.wait(None);
+    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_FINISHED);
+    assert_eq!(
+        world.service().set(set).unwrap().consistency,
+        Consistency::Torn
+    );
+}
+
+#[test]
+fn an_image_open_for_writing_cannot_be_held() {
+    let world = world();
+    let writer = std::fs::OpenOptions::new()
+        .write(true)
+        .open(world.image_of("db"))
+        .unwrap();
+    let (_, _, job) = world.start_create(Context::NAS_ROLLBACK, &["db"]);
+    assert_eq!(job.query_status(), ResultCode::VSS_E_HOLD_WRITES_TIMEOUT);
+    assert!(job.error().unwrap().message().contains("open for writing"));
+    drop(writer);
+    world.create(&["db"]);
+}
+
+#[test]
+fn deletion_frees_a_lun_with_its_last_copy() {
+    let world = world();
+    let (set, copies) = world.create(&["db/2", "db/3", "log"]);
+    let session = world.session();
+    let one = |id| {
+        let outcome = session.delete_snapshot(id).unwrap();
+        assert!(outcome.failure.is_none());
+        assert_eq!(outcome.deleted, 1);
+        world.array.luns().len()
+    };
+    assert_eq!(world.array.luns().len(), 4);
+    assert_eq!(one(copies[0]), 4, "partition 3 is still on the LUN");
+    assert_eq!(world.query().len(), 2);
+    assert_eq!(one(copies[1]), 3);
+    // The rest of a set can be broken (spec: break §6.3).
+    assert_eq!(
+        world.break_ex(set, 0x2),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+    assert_eq!(world.array.luns().len(), 3);
+    let error = session.delete_snapshot_set(set).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ObjectNotFound);
+}
+
+#[test]
+fn deletion_stops_at_the_first_refusal() {
+    let world = world();
+    let (set, copies) = world.create(&[SOFTWARE_VOLUME, "db"]);
+    world
+        .software
+        .inject(Fault::next(Method::DeleteSnapshots, Action::Veto));
+    let outcome = world.session().delete_snapshot_set(set).unwrap();
+    assert_eq!(outcome.deleted, 0);
+    let (id, error) = outcome.failure.unwrap();
+    assert_eq!(
+        (id, error.code()),
+        (copies[0], ResultCode::VSS_E_PROVIDER_VETO)
+    );
+    assert_eq!(world.query().len(), 2);
+    let outcome = world.session().delete_snapshot_set(set).unwrap();
+    assert_eq!((outcome.deleted, outcome.failure.is_none()), (2, true));
+    assert_eq!(world.query(), []);
+    assert_eq!(world.software.inner().copies(), []);
+}
+
+#[test]
+fn sets_outlive_the_service_unless_they_are_auto_release() {
+    let mut world = world();
+    let (kept, _) = world.create(&["db"]);
+    let session = world.service().create_backup_components(Caller::Privileged);
+    session.initialize_for_backup().unwrap();
+    let released = session.start_snapshot_set().unwrap();
+    session
+        .add_to_snapshot_set("log", ProviderId::NULL)
+        .unwrap();
+    session.do_snapshot_set().unwrap().wait(None);
+    assert!(world.is_listed(released));
+    // The process ends without releasing the session.
+    std::mem::forget(session);
+    let copy = world.dir.path().join("state");
+    let saved = world.dir.path().join("saved");
+    let status = std::process::Command::new("cp")
+        .args(["-r"])
+        .args([&copy, &saved])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    world.stop();
+    // The forgotten session keeps its state folder locked, so the next run gets a copy of it.
+    std::fs::rename(&copy, world.dir.path().join("old")).unwrap();
+    std::fs::rename(&saved, &copy).unwrap();
+    world.restart();
+    assert!(world.is_listed(kept));
+    assert!(!world.is_listed(released));
+    assert_eq!(world.array.luns().len(), 3);
+    assert_eq!(
+        world.break_ex(kept, 0x2),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+}

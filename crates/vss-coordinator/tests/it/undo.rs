@@ -1,0 +1,109 @@
+//! Taking back what an operation changed.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+
+use vss_model::{ErrorKind, OperationId, ResultCode, SetId};
+
+use crate::images::Kind;
+use crate::world::World;
+
+fn broken(flags: u32) -> (World, Vec<String>, Vec<Vec<u8>>, OperationId) {
+    let world = World::new();
+    world.original("db", Kind::Gpt512, 1);
+    world.original("log", Kind::Mbr, 2);
+    let (set, _) = world.create(&["db", "log"]);
+    let luns = world.luns_of(set);
+    world.array.mask("db").unwrap();
+    world.array.mask("log").unwrap();
+    let before = luns.iter().map(|lun| world.bytes(lun)).collect();
+    assert_eq!(
+        world.break_ex(set, flags),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+    let operation = world.history()[0].operation;
+    (world, luns, before, operation)
+}
+
+fn bytes(world: &World, luns: &[String]) -> Vec<Vec<u8>> {
+    luns.iter().map(|lun| world.bytes(lun)).collect()
+}
+
+#[test]
+fn a_break_is_taken_back_byte_for_byte() {
+    for flags in [0x0, 0x2, 0x4, 0x6] {
+        let (world, luns, before, operation) = broken(flags);
+        let after = bytes(&world, &luns);
+        assert!(after != before);
+        let record = world.service().undo(operation).unwrap();
+        assert_eq!(record.undone, Some(operation));
+        assert_eq!(record.set, SetId::NULL);
+        assert!(bytes(&world, &luns) == before);
+        // Again: already so.
+        let again = world.service().undo(operation).unwrap();
+        assert!(again.disks.iter().all(|disk| disk.outcome == "already so"));
+        assert!(bytes(&world, &luns) == before);
+        // And the undo can be undone.
+        world.service().undo(record.operation).unwrap();
+        assert!(bytes(&world, &luns) == after);
+    }
+}
+
+#[test]
+fn no_two_visible_disks_come_to_bear_one_identity() {
+    let (world, luns, _, operation) = broken(0xA);
+    let kept = bytes(&world, &luns);
+    // The creation gave the copies their identities; taking that back would make them the originals.
+    let creation = world.history().last().unwrap().operation;
+    world.service().undo(operation).unwrap();
+    world.array.present("log").unwrap();
+    let error = world.service().undo(creation).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BreakRevertIdFailed);
+    world.array.mask("log").unwrap();
+    world.service().undo(creation).unwrap();
+    assert!(bytes(&world, &luns) != kept);
+    assert!(world.bytes(&luns[0]) == world.bytes("db"));
+}
+
+#[test]
+fn what_was_changed_since_is_not_touched() {
+    let (world, luns, _, operation) = broken(0x6);
+    let image = world.image_of(&luns[1]);
+    let file = OpenOptions::new().write(true).open(image).unwrap();
+    file.write_all_at(&[1, 2, 3, 4], 440).unwrap();
+    let now = bytes(&world, &luns);
+    let error = world.service().undo(operation).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadState);
+    assert!(
+        bytes(&world, &luns) == now,
+        "not even the disk that could be put back"
+    );
+}
+
+#[test]
+fn what_cannot_be_undone_is_refused_by_name() {
+    let world = World::new();
+    world.original("db", Kind::Gpt512, 1);
+    let (set, _) = world.create(&["db"]);
+    let creation = world.history()[0].operation;
+    let kind = |operation| world.service().undo(operation).unwrap_err().kind();
+    assert_eq!(kind(OperationId::NULL), ErrorKind::ObjectNotFound);
+    assert_eq!(
+        kind(creation),
+        ErrorKind::BadState,
+        "the copy is a shadow copy still"
+    );
+    let lun = world.luns_of(set).remove(0);
+    assert_eq!(
+        world.break_ex(set, 0x1),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+    assert_eq!(
+        kind(world.history()[0].operation),
+        ErrorKind::InvalidArgument
+    );
+    assert_eq!(kind(creation), ErrorKind::ObjectNotFound, "it is masked");
+    world.array.present(&lun).unwrap();
+    world.array.mask("db").unwrap();
+    world.service().undo(creation).unwrap();
+}

@@ -1,0 +1,202 @@
+//! A whole service in a temporary folder: a fake array, a scripted host and a coordinator.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use disk_identity::{Identity, SectorSize, observe};
+use tempfile::TempDir;
+use vss_coordinator::{
+    AnyProvider, AuditRecord, BackupComponents, Caller, Coordinator, Job, StateDir, StatePaths,
+};
+use vss_model::{
+    Context, ObjectType, ProviderId, ResultCode, SetId, SnapshotId, SnapshotProperties,
+};
+use vss_provider::fake::{FakeProvider, FakeSoftwareProvider};
+
+use crate::host::FakeHost;
+use crate::images::{Kind, image};
+
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) array: Arc<FakeProvider>,
+    pub(crate) software: Arc<FakeSoftwareProvider>,
+    pub(crate) host: Arc<FakeHost>,
+    service: Option<Coordinator>,
+    legacy: bool,
+}
+
+/// The volume that the software provider of every world can copy.
+pub(crate) const SOFTWARE_VOLUME: &str = "soft";
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::build(false)
+    }
+
+    /// With a hardware provider that predates the `Ex` interface.
+    pub(crate) fn legacy() -> Self {
+        Self::build(true)
+    }
+
+    fn build(legacy: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut world = Self {
+            array: array(&dir, legacy),
+            software: Arc::new(FakeSoftwareProvider::new([SOFTWARE_VOLUME])),
+            host: Arc::new(FakeHost::default()),
+            service: None,
+            legacy,
+            dir,
+        };
+        world.start();
+        world
+    }
+
+    fn start(&mut self) {
+        let state = StateDir::acquire(self.paths()).unwrap();
+        let providers = vec![
+            AnyProvider::Hardware(self.array.clone()),
+            AnyProvider::Software(self.software.clone()),
+        ];
+        self.service = Some(Coordinator::open(state, self.host.clone(), providers).unwrap());
+    }
+
+    /// The service ends and starts again on the same storage.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.array = array(&self.dir, self.legacy);
+        self.start();
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.service = None;
+    }
+
+    pub(crate) fn paths(&self) -> StatePaths {
+        StatePaths::new(self.dir.path().join("state"))
+    }
+
+    pub(crate) fn service(&self) -> &Coordinator {
+        self.service.as_ref().unwrap()
+    }
+
+    /// An original with a table, presented.
+    pub(crate) fn original(&self, name: &str, kind: Kind, seed: u8) {
+        self.array
+            .create_lun(name, &image(kind, seed), kind.sector_size())
+            .unwrap();
+        self.array.present(name).unwrap();
+    }
+
+    pub(crate) fn session(&self) -> BackupComponents {
+        self.service().administration(Caller::Privileged).unwrap()
+    }
+
+    /// A persistent set of these volumes.
+    pub(crate) fn create(&self, volumes: &[&str]) -> (SetId, Vec<SnapshotId>) {
+        let (set, copies, job) = self.start_create(Context::NAS_ROLLBACK, volumes);
+        assert_eq!(
+            job.query_status(),
+            ResultCode::VSS_S_ASYNC_FINISHED,
+            "{:?}",
+            job.error().map(|error| error.chain())
+        );
+        (set, copies)
+    }
+
+    /// Runs a creation to its end, whatever that is.
+    pub(crate) fn start_create(
+        &self,
+        context: Context,
+        volumes: &[&str],
+    ) -> (SetId, Vec<SnapshotId>, Job<AuditRecord>) {
+        let session = self.service().create_backup_components(Caller::Privileged);
+        session.initialize_for_backup().unwrap();
+        session.set_context(context.bits()).unwrap();
+        let set = session.start_snapshot_set().unwrap();
+        let copies = volumes
+            .iter()
+            .map(|volume| {
+                session
+                    .add_to_snapshot_set(volume, ProviderId::NULL)
+                    .unwrap()
+            })
+            .collect();
+        let job = session.do_snapshot_set().unwrap();
+        job.wait(None);
+        (set, copies, job)
+    }
+
+    /// `BreakSnapshotSetEx`, waited for: the code of the call, or the one of the async object.
+    pub(crate) fn break_ex(&self, set: SetId, flags: u32) -> Result<ResultCode, ResultCode> {
+        let mut slot = None;
+        match self
+            .session()
+            .break_snapshot_set_ex(set, flags, Some(&mut slot))
+        {
+            Err(error) => {
+                assert!(slot.is_none(), "a failed call leaves no async object");
+                Err(error.code())
+            }
+            Ok(()) => {
+                let job = slot.unwrap();
+                job.wait(None);
+                Ok(job.query_status())
+            }
+        }
+    }
+
+    pub(crate) fn query(&self) -> Vec<SnapshotProperties> {
+        self.session()
+            .query(SnapshotId::NULL, ObjectType::None, ObjectType::Snapshot)
+            .unwrap()
+    }
+
+    pub(crate) fn is_listed(&self, set: SetId) -> bool {
+        self.query().iter().any(|copy| copy.snapshot_set_id == set)
+    }
+
+    /// The image behind a LUN, presented or not.
+    pub(crate) fn image_of(&self, lun: &str) -> PathBuf {
+        self.array.image_path(lun).unwrap()
+    }
+
+    pub(crate) fn bytes(&self, lun: &str) -> Vec<u8> {
+        fs::read(self.image_of(lun)).unwrap()
+    }
+
+    pub(crate) fn identity(&self, lun: &str, kind: Kind) -> Identity {
+        let file = fs::File::open(self.image_of(lun)).unwrap();
+        let size = SectorSize::try_from(kind.sector_size()).unwrap();
+        observe(&file, Some(size)).unwrap().identity().clone()
+    }
+
+    /// Names of the LUNs that carry the copies of a set, in the order of the originals.
+    pub(crate) fn luns_of(&self, set: SetId) -> Vec<String> {
+        self.service()
+            .set(set)
+            .unwrap()
+            .luns
+            .iter()
+            .map(|lun| lun.name.clone())
+            .collect()
+    }
+
+    pub(crate) fn array_id(&self) -> ProviderId {
+        use vss_provider::Provider;
+        self.array.properties().provider_id
+    }
+
+    pub(crate) fn history(&self) -> Vec<AuditRecord> {
+        vss_coordinator::CatalogueReader::open(&self.paths().catalogue())
+            .unwrap()
+            .history(100)
+            .unwrap()
+    }
+}
+
+fn array(dir: &TempDir, legacy: bool) -> Arc<FakeProvider> {
+    let provider = FakeProvider::new(&dir.path().join("array")).unwrap();
+    Arc::new(if legacy { provider.legacy() } else { provider })
+}
