@@ -1,1 +1,22 @@
-//! vss-sys
+//! The system calls of openvss that need unsafe code, behind safe functions.
+//!
+//! - [`Lease`] holds later writers of a file back for a moment, and proves that there are none now.
+//! - [`block`] asks and sets what a block device says of itself.
+//!
+//! ```
+//! use vss_sys::Lease;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let file = tempfile::NamedTempFile::new()?;
+//! # let path = file.into_temp_path();
+//! let lease = Lease::hold_writes(std::fs::File::open(&path)?)?;
+//! // Nobody has the file open for writing, and whoever tries now waits.
+//! assert!(!lease.is_wanted()?);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod block;
+mod lease;
+
+pub use lease::{Lease, LeaseError, break_time};
