@@ -1,6 +1,6 @@
 //! What a break will do: facts and flags in, steps or one error out. No input or output.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -60,7 +60,7 @@ pub enum IdentityDecision {
     AlreadyOriginal,
     /// It keeps what it has, because it was asked to.
     Kept,
-    /// It keeps what it has, because the original's identity is in use; says by whom.
+    /// It keeps what it has, because the original's identity is in use or cannot be put back; says why.
     KeptOnCollision(String),
     /// It leaves this host as it is.
     Masked,
@@ -147,12 +147,7 @@ pub fn plan_break(facts: &BreakFacts<'_>, flags: BreakFlags) -> Result<BreakPlan
                     lun.name
                 ))
             })?;
-        plan.disks.push(plan_disk(
-            lun,
-            disk,
-            decision,
-            flags.disposition() == Disposition::ReadWrite,
-        )?);
+        plan.disks.push(plan_disk(lun, disk, decision, flags)?);
     }
     Ok(plan)
 }
@@ -233,11 +228,7 @@ fn decide(facts: &BreakFacts<'_>, revert: IdentityRevert) -> Result<Vec<Identity
                 for id in lun.original_identity.ids() {
                     claimed.insert(id, format!("LUN {} of this set", lun.name));
                 }
-                decisions.push(if lun.identity_changed {
-                    IdentityDecision::Reverted
-                } else {
-                    IdentityDecision::AlreadyOriginal
-                });
+                decisions.push(IdentityDecision::Reverted);
             }
         }
     }
@@ -259,9 +250,10 @@ fn present_original(lun: &LunRecord, visible: &[VisibleDisk]) -> Option<String> 
 fn plan_disk(
     lun: &LunRecord,
     disk: &DiskFacts,
-    decision: IdentityDecision,
-    read_write: bool,
+    mut decision: IdentityDecision,
+    flags: BreakFlags,
 ) -> Result<DiskPlan, Error> {
+    let read_write = flags.disposition() == Disposition::ReadWrite;
     let refused = |error: disk_identity::Error| {
         Error::new(
             ErrorKind::Unexpected,
@@ -277,15 +269,30 @@ fn plan_disk(
     let fallback = now
         .plan(&cleared_attributes(now.identity(), read_write))
         .map_err(refused)?;
-    let wants_original = matches!(
-        decision,
-        IdentityDecision::Reverted | IdentityDecision::AlreadyOriginal
-    );
-    let patch = if wants_original {
-        restore(lun, now, read_write).map_err(refused)?
-    } else {
-        fallback.clone()
-    };
+    let mut patch = fallback.clone();
+    if decision == IdentityDecision::Reverted {
+        match restore(lun, now, read_write) {
+            Ok(restored) => {
+                patch = restored;
+                if same_ids(now.identity(), &lun.original_identity) {
+                    decision = IdentityDecision::AlreadyOriginal;
+                }
+            }
+            Err(why) if flags.identity() == IdentityRevert::All => {
+                return Err(Error::new(
+                    ErrorKind::BreakRevertIdFailed,
+                    format!(
+                        "LUN {} cannot get the identity of {} back: {why}",
+                        lun.name, lun.original_name
+                    ),
+                )
+                .with_hint(
+                    "look at it with vss identity show; break with --revert-identity none",
+                ));
+            }
+            Err(why) => decision = IdentityDecision::KeptOnCollision(why),
+        }
+    }
     let after = now.with_patch(&patch).map_err(refused)?.identity().clone();
     Ok(DiskPlan {
         lun: lun.name.clone(),
@@ -300,6 +307,10 @@ fn plan_disk(
     })
 }
 
+fn same_ids(a: &Identity, b: &Identity) -> bool {
+    a.ids().collect::<HashSet<_>>() == b.ids().collect::<HashSet<_>>()
+}
+
 /// A disk that keeps its identity: shadow-copy and hidden go, no-drive-letter stays, read-only goes
 /// with read-write only (spec: break §5).
 fn cleared_attributes(identity: &Identity, read_write: bool) -> Change {
@@ -311,12 +322,8 @@ fn cleared_attributes(identity: &Identity, read_write: bool) -> Change {
 }
 
 /// A disk that gets its original's identity gets the table of the instant back, byte for byte, but
-/// for the read-only bit unless it becomes writable.
-fn restore(
-    lun: &LunRecord,
-    now: &Observation,
-    read_write: bool,
-) -> Result<Patch, disk_identity::Error> {
+/// for the read-only bit unless it becomes writable. Says in words why that cannot be.
+fn restore(lun: &LunRecord, now: &Observation, read_write: bool) -> Result<Patch, String> {
     let bits = |partition: &PartitionIdentity| {
         let original = original_attributes(&lun.original_identity, partition);
         if read_write {
@@ -330,15 +337,26 @@ fn restore(
     } else {
         Change::default().with_attributes(&lun.original_identity, bits)
     };
-    match now.plan_restore(&lun.import_patch, &extra) {
-        // Somebody changed the table since the import: what they did stays, the identity goes back.
-        Err(error) if error.kind() == disk_identity::ErrorKind::Changed => {
-            let change = Change::to_identity(now.identity(), &lun.original_identity)?
-                .with_attributes(now.identity(), bits);
-            now.plan(&change)
-        }
-        other => other,
+    let is_right = |patch: &Patch| {
+        now.with_patch(patch)
+            .is_ok_and(|after| same_ids(after.identity(), &lun.original_identity))
+    };
+    if let Ok(patch) = now.plan_restore(&lun.import_patch, &extra)
+        && is_right(&patch)
+    {
+        return Ok(patch);
     }
+    // Somebody changed the table since the import: what they did stays, the identity goes back.
+    Change::to_identity(now.identity(), &lun.original_identity)
+        .and_then(|change| now.plan(&change.with_attributes(now.identity(), bits)))
+        .map_err(|error| format!("its table was changed since the import: {error}"))
+        .and_then(|patch| {
+            if is_right(&patch) {
+                Ok(patch)
+            } else {
+                Err("its partitions were changed since the import".to_owned())
+            }
+        })
 }
 
 fn original_attributes(original: &Identity, partition: &PartitionIdentity) -> u64 {
