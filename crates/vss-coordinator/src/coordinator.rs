@@ -145,7 +145,7 @@ impl Coordinator {
             .engine
             .host
             .open(image)
-            .map_err(|error| Box::<dyn std::error::Error + Send + Sync>::from(error))
+            .map_err(Box::<dyn std::error::Error + Send + Sync>::from)
             .and_then(|disk| {
                 let size = sector_size.and_then(|bytes| SectorSize::try_from(bytes).ok());
                 Ok(observe(&*disk, size)?)

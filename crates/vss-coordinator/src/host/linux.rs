@@ -19,6 +19,12 @@ const WRITE_BITS: u32 = 0o222;
 /// Write permission of the owner.
 const OWNER_WRITE: u32 = 0o200;
 
+/// How long writers get to close their images: a process that was started meanwhile keeps the files
+/// of its parent open until it runs its own program.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Between two looks at an image that is open for writing; nothing tells when it is closed.
+const PAUSE: Duration = Duration::from_millis(2);
+
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The Linux host that this process runs on.
@@ -114,16 +120,10 @@ impl Host for LinuxHost {
     }
 
     fn hold_writes(&self, devices: &[PathBuf]) -> io::Result<Box<dyn Hold>> {
+        let deadline = Instant::now() + PATIENCE;
         let mut holds = Vec::with_capacity(devices.len());
         for device in devices {
-            let file = File::open(device)?;
-            file.sync_data()?;
-            holds.push(match Lease::hold_writes(file) {
-                Ok(lease) => Ok(lease),
-                Err(LeaseError::OpenForWriting) => Err(HoldState::OpenForWriting),
-                Err(LeaseError::Io(error)) => return Err(error),
-                Err(_) => Err(HoldState::Unsupported),
-            });
+            holds.push(hold(device, deadline)?);
         }
         Ok(Box::new(LeaseHold {
             holds,
@@ -162,6 +162,24 @@ impl Drop for ReadOnlyBlock {
     fn drop(&mut self) {
         // Nothing more can be done about a failure here; the verification of the caller finds it.
         let _ = block::set_read_only(&self.flag, true);
+    }
+}
+
+/// Flushes one image and takes its lease; a writer that is about to close it is waited for.
+fn hold(device: &Path, deadline: Instant) -> io::Result<Result<Lease, HoldState>> {
+    loop {
+        let file = File::open(device)?;
+        file.sync_data()?;
+        return match Lease::hold_writes(file) {
+            Ok(lease) => Ok(Ok(lease)),
+            Err(LeaseError::OpenForWriting) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Err(LeaseError::OpenForWriting) => Ok(Err(HoldState::OpenForWriting)),
+            Err(LeaseError::Io(error)) => Err(error),
+            Err(_) => Ok(Err(HoldState::Unsupported)),
+        };
     }
 }
 
