@@ -77,6 +77,90 @@ bitflags::bitflags! {
     }
 }
 
+bitflags::bitflags! {
+    /// Options of a LUN resynchronisation (`VSS_RECOVERY_OPTIONS`, spec: break §9.1).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub struct RecoveryOptions: u32 {
+        /// The target gets the identity of the original that was copied.
+        const REVERT_IDENTITY_ALL = 0x0000_0100;
+        /// Other volumes on the target are overwritten unasked.
+        const NO_VOLUME_CHECK = 0x0000_0200;
+    }
+}
+
+bitflags::bitflags! {
+    /// What a provider can do (`VSS_PROVIDER_CAPABILITIES`, reserved; spec: requester §8).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub struct ProviderCapabilities: u64 {
+        /// Predates the extended interface.
+        const LEGACY = 0x1;
+        /// Has it.
+        const COMPLIANT = 0x2;
+        /// Can point a LUN elsewhere.
+        const LUN_REPOINT = 0x4;
+        /// Can resynchronise LUNs.
+        const LUN_RESYNC = 0x8;
+        /// Can create while the originals are offline.
+        const OFFLINE_CREATION = 0x10;
+        /// A set may be imported more than once.
+        const MULTIPLE_IMPORT = 0x20;
+        /// Can reuse LUNs.
+        const RECYCLING = 0x40;
+        /// Makes split mirrors.
+        const PLEX = 0x80;
+        /// Makes copy-on-write copies.
+        const DIFFERENTIAL = 0x100;
+        /// Works in clusters.
+        const CLUSTERED = 0x200;
+    }
+}
+
+bitflags::bitflags! {
+    /// What must rest while a volume has copies (`VSS_SNAPSHOT_COMPATIBILITY`).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub struct SnapshotCompatibility: u32 {
+        /// `VSS_SC_DISABLE_DEFRAG`.
+        const DISABLE_DEFRAG = 0x1;
+        /// `VSS_SC_DISABLE_CONTENTINDEX`.
+        const DISABLE_CONTENT_INDEX = 0x2;
+    }
+}
+
+bitflags::bitflags! {
+    /// Flags of a volume that a copy carries (`VDS_VF_*`, spec: break §5).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub struct VolumeFlags: u32 {
+        /// `VDS_VF_READONLY`, GPT attribute bit 60.
+        const READ_ONLY = 0x0000_0008;
+        /// `VDS_VF_HIDDEN`, GPT attribute bit 62.
+        const HIDDEN = 0x0000_0010;
+        /// `VDS_VF_NO_DEFAULT_DRIVE_LETTER`, GPT attribute bit 63.
+        const NO_DEFAULT_DRIVE_LETTER = 0x0002_0000;
+        /// `VDS_VF_SHADOW_COPY`, GPT attribute bit 61.
+        const SHADOW_COPY = 0x0010_0000;
+    }
+}
+
+impl VolumeFlags {
+    /// The flags that the attributes of a GPT partition entry stand for.
+    #[must_use]
+    pub fn from_gpt_attributes(attributes: u64) -> Self {
+        [
+            (60, Self::READ_ONLY),
+            (61, Self::SHADOW_COPY),
+            (62, Self::HIDDEN),
+            (63, Self::NO_DEFAULT_DRIVE_LETTER),
+        ]
+        .into_iter()
+        .filter(|(bit, _)| attributes >> bit & 1 == 1)
+        .fold(Self::empty(), |flags, (_, flag)| flags | flag)
+    }
+}
+
 /// The seven legal flag sets of `BreakSnapshotSetEx` (spec: break §3.2).
 ///
 /// An unchecked `u32` becomes one of these by [`BreakFlags::from_bits`] and in no other way.
@@ -344,7 +428,7 @@ impl From<Context> for u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{BreakFlags, Context, Disposition, HardwareOptions, IdentityRevert};
+    use super::{BreakFlags, Context, Disposition, HardwareOptions, IdentityRevert, VolumeFlags};
 
     #[test]
     fn seven_of_256_break_flags_are_legal() {
@@ -374,6 +458,17 @@ mod tests {
             flags.to_string(),
             "0x6 (MAKE_READ_WRITE | REVERT_IDENTITY_ALL)"
         );
+    }
+
+    #[test]
+    fn volume_flags_follow_the_attribute_bits() {
+        let all = VolumeFlags::from_gpt_attributes(0xF000_0000_0000_0001);
+        assert_eq!(all, VolumeFlags::all());
+        assert_eq!(
+            VolumeFlags::from_gpt_attributes(1 << 63),
+            VolumeFlags::NO_DEFAULT_DRIVE_LETTER
+        );
+        assert!(VolumeFlags::from_gpt_attributes(1).is_empty());
     }
 
     #[test]

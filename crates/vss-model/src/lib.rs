@@ -20,6 +20,7 @@ mod enums;
 mod error;
 mod flags;
 mod ids;
+pub mod interfaces;
 mod lun;
 mod properties;
 mod result;
@@ -31,7 +32,8 @@ pub use enums::{
 pub use error::{Error, ErrorKind};
 pub use flags::{
     BreakFlags, Context, Disposition, HardwareOptions, IdentityRevert, IllegalBreakFlags,
-    IllegalContext, SnapshotAttributes,
+    IllegalContext, ProviderCapabilities, RecoveryOptions, SnapshotAttributes,
+    SnapshotCompatibility, VolumeFlags,
 };
 pub use ids::{
     ClassId, InvalidId, OperationId, ProviderId, ProviderVersionId, SessionId, SetId, SnapshotId,

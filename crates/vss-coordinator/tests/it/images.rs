@@ -9,6 +9,9 @@ pub(crate) const BASIC_DATA: Uuid = Uuid::from_u128(0xebd0a0a2_b9e5_4433_87c0_68
 pub(crate) const LINUX_DATA: Uuid = Uuid::from_u128(0x0fc63daf_8483_4772_8e79_3d69d8477de4);
 pub(crate) const EFI_SYSTEM: Uuid = Uuid::from_u128(0xc12a7328_f81f_11d2_ba4b_00a0c93ec93b);
 
+/// Where an MBR keeps its disk signature.
+const SIGNATURE: std::ops::Range<usize> = 440..444;
+
 /// Kinds of table in the tables of tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -148,13 +151,13 @@ pub(crate) fn table_ranges(kind: Kind) -> Vec<std::ops::Range<usize>> {
     let sector = kind.sector_size() as usize;
     match kind {
         Kind::Bare => Vec::new(),
-        Kind::Mbr => vec![440..444],
+        Kind::Mbr => vec![SIGNATURE],
         _ => {
             let front = sector..2 * sector + 128 * 128;
             let back = SIZE - sector - 128 * 128..SIZE;
             let mut ranges = vec![front, back];
             if kind == Kind::Hybrid {
-                ranges.push(440..444);
+                ranges.push(SIGNATURE);
             }
             ranges
         }

@@ -1,5 +1,11 @@
 //! The coordinator as a whole, on a fake array and a scripted host.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, a step that fails fails the test"
+)]
+
 mod checks;
 mod creation;
 mod faults;
