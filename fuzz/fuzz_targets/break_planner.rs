@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use disk_identity::{Identifier, Identity};
 use libfuzzer_sys::fuzz_target;
@@ -39,6 +39,7 @@ fn check(world: World) {
         set: &set,
         disks,
         visible: &visible,
+        claimed: &HashMap::new(),
     };
     let taken: HashSet<Identifier> = visible
         .iter()

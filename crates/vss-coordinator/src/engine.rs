@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use disk_identity::Identifier;
 use vss_model::{Error, ErrorKind, OperationId, SessionId, SetId, SnapshotId};
 
 use crate::catalogue::{Catalogue, CatalogueReader, JournalEntry};
@@ -19,6 +20,8 @@ pub(crate) struct Engine {
     catalogue: Mutex<Catalogue>,
     catalogue_path: PathBuf,
     work: Mutex<Work>,
+    /// Identifiers that running operations are about to give to disks.
+    claims: Mutex<HashMap<Identifier, OperationId>>,
     /// Told whenever a set becomes free.
     freed: Condvar,
     /// Held as long as anything may still be changed, also by jobs that outlive their coordinator.
@@ -47,6 +50,7 @@ impl Engine {
             catalogue: Mutex::new(Catalogue::open(&catalogue_path)?),
             catalogue_path,
             work: Mutex::new(Work::default()),
+            claims: Mutex::new(HashMap::new()),
             freed: Condvar::new(),
             _state: state,
         })
@@ -86,6 +90,20 @@ impl Engine {
     ) -> Result<(), Error> {
         audit.finished = self.host.now();
         self.catalogue().finish(set, gone, audit)
+    }
+
+    /// Plans under the eyes of all others: `plan` sees the identifiers that other operations are about
+    /// to give, and what it decides to give is claimed until the guard is dropped.
+    pub(crate) fn claim<T>(
+        self: &Arc<Self>,
+        operation: OperationId,
+        plan: impl FnOnce(&HashMap<Identifier, OperationId>) -> Result<(T, Vec<Identifier>), Error>,
+    ) -> Result<(T, Claim), Error> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let (value, ids) = plan(&claims)?;
+        claims.extend(ids.into_iter().map(|id| (id, operation)));
+        let engine = Arc::clone(self);
+        Ok((value, Claim { engine, operation }))
     }
 
     /// Takes the creation right of the machine for a session.
@@ -153,6 +171,22 @@ impl Engine {
             engine: Arc::clone(self),
             set,
         }
+    }
+}
+
+/// Identifiers claimed by an operation; free again when this is dropped.
+pub(crate) struct Claim {
+    engine: Arc<Engine>,
+    operation: OperationId,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.engine
+            .claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, operation| *operation != self.operation);
     }
 }
 

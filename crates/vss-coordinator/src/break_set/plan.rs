@@ -9,7 +9,8 @@ use disk_identity::{
 };
 use serde::{Deserialize, Serialize};
 use vss_model::{
-    BreakFlags, Disposition, Error, ErrorKind, HardwareOptions, IdentityRevert, SetId, SnapshotId,
+    BreakFlags, Disposition, Error, ErrorKind, HardwareOptions, IdentityRevert, OperationId, SetId,
+    SnapshotId,
 };
 
 use crate::records::{LunRecord, SetRecord};
@@ -24,6 +25,8 @@ pub struct BreakFacts<'a> {
     pub disks: Vec<DiskFacts>,
     /// Every other disk that the host can see.
     pub visible: &'a [VisibleDisk],
+    /// Identifiers that other operations are about to give to disks.
+    pub claimed: &'a HashMap<Identifier, OperationId>,
 }
 
 /// A disk of the set, as it is now.
@@ -114,6 +117,24 @@ pub struct BreakPlan {
     pub disks: Vec<DiskPlan>,
 }
 
+impl BreakPlan {
+    /// Identifiers that disks are to bear which do not bear them now.
+    pub(crate) fn given(&self) -> Vec<Identifier> {
+        let ids = |identity: &Option<Identity>| -> HashSet<Identifier> {
+            identity.iter().flat_map(Identity::ids).collect()
+        };
+        self.disks
+            .iter()
+            .flat_map(|disk| {
+                let before = ids(&disk.before);
+                let mut after = ids(&disk.after);
+                after.retain(|id| !before.contains(id));
+                after
+            })
+            .collect()
+    }
+}
+
 /// Plans a break (spec: break §4 to §6).
 ///
 /// # Errors
@@ -199,6 +220,11 @@ fn decide(facts: &BreakFacts<'_>, revert: IdentityRevert) -> Result<Vec<Identity
                     .or_insert_with(|| disk.device.display().to_string());
             }
         }
+    }
+    for (id, operation) in facts.claimed {
+        claimed
+            .entry(*id)
+            .or_insert_with(|| format!("the disk of operation {operation}"));
     }
     let mut decisions = Vec::with_capacity(facts.set.luns.len());
     for lun in &facts.set.luns {

@@ -1,5 +1,7 @@
 //! Finishing a break that a crash cut off past its point of no return (spec: break §6.2).
 
+use std::sync::Arc;
+
 use disk_identity::PatchState;
 use vss_model::{Disposition, Error};
 
@@ -16,7 +18,7 @@ use crate::world;
 /// Finishes the break from its intent; where the world no longer allows it, takes it back and breaks
 /// the set anew, which gives the error or the plan that fits.
 pub(crate) fn recover(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     entry: &JournalEntry,
     set: &SetRecord,
     plan: &BreakPlan,

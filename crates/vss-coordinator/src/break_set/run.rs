@@ -1,6 +1,8 @@
 //! Carrying out a break (spec: break §6.2).
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use disk_identity::{Patch, SectorSize, observe};
 use vss_model::{
@@ -66,6 +68,7 @@ pub(crate) fn dry_run(
             set,
             disks,
             visible: &visible,
+            claimed: &HashMap::new(),
         },
         flags,
     )
@@ -73,7 +76,7 @@ pub(crate) fn dry_run(
 
 /// Runs a break to its end, which the catalogue records whatever it is.
 pub(crate) fn run(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     request: &BreakRequest,
     job: &Job<AuditRecord>,
 ) -> Result<AuditRecord, JobFailure> {
@@ -116,7 +119,7 @@ pub(super) fn conclude(
 }
 
 fn attempt(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     request: &BreakRequest,
     job: &Job<AuditRecord>,
     audit: &mut AuditRecord,
@@ -135,14 +138,19 @@ fn attempt(
 
     let clock = engine.host.monotonic();
     let devices: Vec<PathBuf> = disks.iter().map(|disk| disk.device.clone()).collect();
-    let plan = plan_break(
-        &BreakFacts {
-            set,
-            disks,
-            visible: &visible,
-        },
-        *flags,
-    )?;
+    let (plan, _claim) = engine.claim(*operation, |claimed| {
+        let plan = plan_break(
+            &BreakFacts {
+                set,
+                disks,
+                visible: &visible,
+                claimed,
+            },
+            *flags,
+        )?;
+        let given = plan.given();
+        Ok((plan, given))
+    })?;
     audit.step("plan", engine.host.monotonic() - clock);
     audit.disks = disk_reports(set, &plan);
     for disk in &plan.disks {

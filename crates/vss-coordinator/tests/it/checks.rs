@@ -675,6 +675,38 @@ fn two_copies_of_one_original_cannot_both_get_its_identity() {
 }
 
 #[test]
+fn two_breaks_at_once_never_give_one_identity_twice() {
+    let world = two_disks();
+    let (first, _) = world.create(&["db"]);
+    let (second, _) = world.create(&["db"]);
+    world.array.mask("db").unwrap();
+    // The first hangs past its plan and before its first write.
+    let gate = Gate::new();
+    world.array.inject(Fault::next(
+        Method::OnLunStateChange,
+        Action::Hang(gate.clone()),
+    ));
+    let mut slot = None;
+    world
+        .session()
+        .break_snapshot_set_ex(first, 0x6, Some(&mut slot))
+        .unwrap();
+    gate.wait_until_entered();
+    assert_eq!(
+        world.break_ex(second, 0x4),
+        Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED)
+    );
+    let lun = world.luns_of(second).remove(0);
+    let kept = ids(&world, &lun, Kind::Gpt512);
+    assert_eq!(world.break_ex(second, 0x0), FINISHED);
+    assert_eq!(ids(&world, &lun, Kind::Gpt512), kept);
+    gate.open();
+    let job = slot.unwrap();
+    job.wait(None);
+    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_FINISHED);
+}
+
+#[test]
 fn a_disk_that_arrives_meanwhile_takes_everything_back() {
     let world = two_disks();
     let (set, _) = world.create(&["db", "log"]);
