@@ -1,0 +1,148 @@
+//! `vss create`: a shadow copy set of one instant.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+use vss_coordinator::{AuditRecord, SetRecord};
+use vss_model::{Context, OperationId, ProviderId, SetId, SnapshotId};
+
+use crate::app::App;
+use crate::embedded::Service;
+use crate::failure::Failure;
+use crate::output::{Paint, Table, micros, plain, print_json, print_text};
+use crate::work::{self, CopyWatch};
+
+/// Copy volumes, all at one instant, as one shadow copy set
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Volumes to copy: LUN, or LUN/PARTITION
+    #[arg(required = true, value_name = "VOLUME")]
+    volumes: Vec<String>,
+    /// Also take copies while something writes; the set is then called torn
+    #[arg(long)]
+    allow_torn: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CreateJson<'a> {
+    set_id: SetId,
+    operation: OperationId,
+    consistency: String,
+    snapshots: Vec<CopyJson<'a>>,
+    warnings: Vec<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct CopyJson<'a> {
+    id: SnapshotId,
+    original: &'a str,
+    lun: Option<&'a str>,
+    device: &'a str,
+}
+
+/// A set and how it was made.
+#[derive(Debug)]
+pub(crate) struct Created {
+    /// The set.
+    pub(crate) set: SetRecord,
+    /// The record of its creation.
+    pub(crate) report: Arc<AuditRecord>,
+}
+
+/// Runs the command.
+pub(crate) fn run(app: &App, args: &CreateArgs) -> Result<(), Failure> {
+    let service = Service::open(app)?;
+    let created = create(app, &service, &args.volumes, args.allow_torn)?;
+    if app.json {
+        print_json(&json(&created))
+    } else {
+        print_text(&text(&created, Paint::stdout()))
+    }
+}
+
+/// Creates a set of these volumes and waits until it is there.
+pub(crate) fn create(
+    app: &App,
+    service: &Service,
+    volumes: &[String],
+    allow_torn: bool,
+) -> Result<Created, Failure> {
+    let session = service.session();
+    session.initialize_for_backup()?;
+    session.set_context(Context::NAS_ROLLBACK.bits())?;
+    session.allow_torn(allow_torn)?;
+    let set = session.start_snapshot_set()?;
+    for volume in volumes {
+        session.add_to_snapshot_set(volume, ProviderId::NULL)?;
+    }
+    let copies = CopyWatch::new(&service.array);
+    let job = session.do_snapshot_set()?;
+    let report = work::wait(app, &job, "creation", Some(&copies))?;
+    Ok(Created {
+        set: service.coordinator.set(set)?,
+        report,
+    })
+}
+
+/// The object that scripts read.
+pub(crate) fn json(created: &Created) -> impl Serialize {
+    CreateJson {
+        set_id: created.set.set_id,
+        operation: created.report.operation,
+        consistency: created.set.consistency.to_string(),
+        snapshots: created
+            .set
+            .copies
+            .iter()
+            .map(|copy| CopyJson {
+                id: copy.id(),
+                original: &copy.properties.original_volume_name,
+                lun: copy.luns.first().map(String::as_str),
+                device: &copy.properties.snapshot_device_object,
+            })
+            .collect(),
+        warnings: created
+            .report
+            .events
+            .iter()
+            .map(|event| event.message.as_str())
+            .collect(),
+    }
+}
+
+/// What people read.
+pub(crate) fn text(created: &Created, paint: Paint) -> String {
+    let Created { set, report } = created;
+    let mut text = format!(
+        "{} shadow copy set {} ({}-consistent; writes were held for {})\n",
+        paint.green("created"),
+        set.set_id,
+        set.consistency,
+        micros(set.held_micros)
+    );
+    if set.consistency == vss_coordinator::Consistency::Torn {
+        text = format!(
+            "{} shadow copy set {}; {}\n",
+            paint.green("created"),
+            set.set_id,
+            paint.yellow("it is torn: its copies are not of one instant")
+        );
+    }
+    for event in &report.events {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{} {}", paint.yellow("note:"), plain(&event.message));
+    }
+    let mut table = Table::new(&["COPY", "ORIGINAL", "LUN", "DEVICE"]);
+    for copy in &set.copies {
+        table.row([
+            copy.id().to_string(),
+            copy.properties.original_volume_name.clone(),
+            copy.luns.join(","),
+            copy.properties.snapshot_device_object.clone(),
+        ]);
+    }
+    text.push_str(&table.render(paint, ""));
+    text
+}

@@ -1,0 +1,47 @@
+//! `vss undo`: identities back to what they were before an operation.
+
+use clap::Args;
+use vss_coordinator::{AuditRecord, CatalogueReader};
+use vss_model::OperationId;
+
+use crate::app::App;
+use crate::commands::show::operation_text;
+use crate::embedded::Service;
+use crate::failure::Failure;
+use crate::ids::{IdArg, Index};
+use crate::output::{OperationJson, Paint, print_json, print_text};
+
+/// Put back the identities that an operation changed
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// Id of the operation; a unique prefix is enough (vss history lists them)
+    #[arg(value_name = "OPERATION")]
+    operation: IdArg,
+}
+
+/// Runs the command.
+pub(crate) fn run(app: &App, args: &UndoArgs) -> Result<(), Failure> {
+    let service = Service::open(app)?;
+    service.administration()?;
+    let reader = CatalogueReader::open(&app.paths.catalogue())?;
+    let found = Index::of_operations(&reader)?.find(&args.operation)?;
+    drop(reader);
+    let record = service
+        .coordinator
+        .undo(OperationId::from_uuid(found.id()))?;
+    if app.json {
+        return print_json(&OperationJson::from(&record));
+    }
+    print_text(&text(&record, Paint::stdout()))
+}
+
+fn text(record: &AuditRecord, paint: Paint) -> String {
+    let undone = record
+        .undone
+        .map_or_else(String::new, |operation| operation.to_string());
+    format!(
+        "{} the identity changes of operation {undone}\n{}",
+        paint.green("took back"),
+        operation_text(record, paint)
+    )
+}

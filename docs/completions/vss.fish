@@ -1,0 +1,164 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_vss_global_optspecs
+    string join \n state= json h/help V/version
+end
+
+function __fish_vss_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_vss_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_vss_using_subcommand
+    set -l cmd (__fish_vss_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c vss -n "__fish_vss_needs_command" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_needs_command" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_needs_command" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_needs_command" -s V -l version -d 'Print version'
+complete -c vss -n "__fish_vss_needs_command" -f -a "demo" -d 'Show the whole way on two disks made for it: copy, break, and back in the originals\' place'
+complete -c vss -n "__fish_vss_needs_command" -f -a "lun" -d 'Manage the LUNs of the embedded array'
+complete -c vss -n "__fish_vss_needs_command" -f -a "create" -d 'Copy volumes, all at one instant, as one shadow copy set'
+complete -c vss -n "__fish_vss_needs_command" -f -a "list" -d 'List the shadow copy sets'
+complete -c vss -n "__fish_vss_needs_command" -f -a "show" -d 'Show a set, a copy or an operation'
+complete -c vss -n "__fish_vss_needs_command" -f -a "break" -d 'Break a set: its copies become ordinary disks'
+complete -c vss -n "__fish_vss_needs_command" -f -a "delete" -d 'Delete a set or a single copy, with its storage'
+complete -c vss -n "__fish_vss_needs_command" -f -a "identity" -d 'Look at who disks are'
+complete -c vss -n "__fish_vss_needs_command" -f -a "undo" -d 'Put back the identities that an operation changed'
+complete -c vss -n "__fish_vss_needs_command" -f -a "history" -d 'List finished operations, newest first'
+complete -c vss -n "__fish_vss_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c vss -n "__fish_vss_needs_command" -f -a "man" -d 'Print the manual page vss(1), or write those of all commands'
+complete -c vss -n "__fish_vss_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c vss -n "__fish_vss_using_subcommand demo" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand demo" -l keep -d 'Leave the folder with disks and state, to look at'
+complete -c vss -n "__fish_vss_using_subcommand demo" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "create" -d 'Make an empty LUN'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "adopt" -d 'Make a LUN of an image file'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "list" -d 'List the LUNs'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "show" -d 'Show a LUN and the identity of its disk'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "mask" -d 'Withdraw LUNs from this host'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "unmask" -d 'Show LUNs to this host'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "delete" -d 'Delete LUNs and their images; of adopted files that stayed in their place only the link'
+complete -c vss -n "__fish_vss_using_subcommand lun; and not __fish_seen_subcommand_from create adopt list show mask unmask delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from create" -l size -d 'Its size in binary units, as 512M, 1G or 10GiB; a plain number is bytes' -r
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from create" -l sector-size -d 'Its logical sector size, 512 or 4096' -r
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from create" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from create" -l masked -d 'Do not show it to this host'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from create" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from adopt" -l sector-size -d 'Its logical sector size, 512 or 4096 [default: where a GPT stands, else 512]' -r
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from adopt" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from adopt" -l move -d 'Move the file into the array'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from adopt" -l link -d 'Leave the file where it is, with a link to it in the array (default)'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from adopt" -l masked -d 'Do not show it to this host'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from adopt" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from adopt" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from list" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from show" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from mask" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from mask" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from mask" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from unmask" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from unmask" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from unmask" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from delete" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from delete" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make an empty LUN'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "adopt" -d 'Make a LUN of an image file'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the LUNs'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a LUN and the identity of its disk'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "mask" -d 'Withdraw LUNs from this host'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "unmask" -d 'Show LUNs to this host'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete LUNs and their images; of adopted files that stayed in their place only the link'
+complete -c vss -n "__fish_vss_using_subcommand lun; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c vss -n "__fish_vss_using_subcommand create" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand create" -l allow-torn -d 'Also take copies while something writes; the set is then called torn'
+complete -c vss -n "__fish_vss_using_subcommand create" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand create" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand list" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand list" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand list" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand show" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand show" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand show" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand break" -l revert-identity -d 'Whether the disks get their originals\' identity back: each where it is free (auto), all or the break fails (all, 0x4), or none (none, 0x8)' -r -f -a "auto\t'Each disk for which it is free'
+all\t'All disks, or the break fails'
+none\t'No disk'"
+complete -c vss -n "__fish_vss_using_subcommand break" -l flags -d 'The break flags as a number, passed on as they are' -r
+complete -c vss -n "__fish_vss_using_subcommand break" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand break" -l mask -d 'Withdraw the disks from this host (0x1)'
+complete -c vss -n "__fish_vss_using_subcommand break" -l read-write -d 'Make the disks writable (0x2)'
+complete -c vss -n "__fish_vss_using_subcommand break" -l dry-run -d 'Show what would be done, byte for byte, and do nothing'
+complete -c vss -n "__fish_vss_using_subcommand break" -l no-wait -d 'Do not wait for the end: vss show OPERATION tells it later'
+complete -c vss -n "__fish_vss_using_subcommand break" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand break" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c vss -n "__fish_vss_using_subcommand delete" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand delete" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand identity; and not __fish_seen_subcommand_from show help" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand identity; and not __fish_seen_subcommand_from show help" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand identity; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand identity; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Show partition table, identifiers and attributes of disks'
+complete -c vss -n "__fish_vss_using_subcommand identity; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c vss -n "__fish_vss_using_subcommand identity; and __fish_seen_subcommand_from show" -l sector-size -d 'Logical sector size [default: what the device says, or where a GPT stands]' -r
+complete -c vss -n "__fish_vss_using_subcommand identity; and __fish_seen_subcommand_from show" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand identity; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand identity; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand identity; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show partition table, identifiers and attributes of disks'
+complete -c vss -n "__fish_vss_using_subcommand identity; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c vss -n "__fish_vss_using_subcommand undo" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand undo" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand undo" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand history" -l limit -d 'How many to list' -r
+complete -c vss -n "__fish_vss_using_subcommand history" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand history" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand history" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand completions" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand completions" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c vss -n "__fish_vss_using_subcommand man" -l dir -d 'Write the pages of vss and of every command into this folder' -r -F
+complete -c vss -n "__fish_vss_using_subcommand man" -l state -d 'Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and $XDG_STATE_HOME/vss or ~/.local/state/vss for others]' -r -F
+complete -c vss -n "__fish_vss_using_subcommand man" -l json -d 'Print one JSON object instead of text; errors are one JSON object on stderr'
+complete -c vss -n "__fish_vss_using_subcommand man" -s h -l help -d 'Print help'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "demo" -d 'Show the whole way on two disks made for it: copy, break, and back in the originals\' place'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "lun" -d 'Manage the LUNs of the embedded array'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "create" -d 'Copy volumes, all at one instant, as one shadow copy set'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "list" -d 'List the shadow copy sets'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "show" -d 'Show a set, a copy or an operation'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "break" -d 'Break a set: its copies become ordinary disks'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "delete" -d 'Delete a set or a single copy, with its storage'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "identity" -d 'Look at who disks are'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "undo" -d 'Put back the identities that an operation changed'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "history" -d 'List finished operations, newest first'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "man" -d 'Print the manual page vss(1), or write those of all commands'
+complete -c vss -n "__fish_vss_using_subcommand help; and not __fish_seen_subcommand_from demo lun create list show break delete identity undo history completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from lun" -f -a "create" -d 'Make an empty LUN'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from lun" -f -a "adopt" -d 'Make a LUN of an image file'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from lun" -f -a "list" -d 'List the LUNs'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from lun" -f -a "show" -d 'Show a LUN and the identity of its disk'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from lun" -f -a "mask" -d 'Withdraw LUNs from this host'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from lun" -f -a "unmask" -d 'Show LUNs to this host'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from lun" -f -a "delete" -d 'Delete LUNs and their images; of adopted files that stayed in their place only the link'
+complete -c vss -n "__fish_vss_using_subcommand help; and __fish_seen_subcommand_from identity" -f -a "show" -d 'Show partition table, identifiers and attributes of disks'
