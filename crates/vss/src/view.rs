@@ -1,15 +1,12 @@
 //! The catalogue for commands that only look: they take no lock and wait for nobody.
 
 use serde::Serialize;
-use vss_coordinator::{AuditRecord, CatalogueReader, OperationKind, StateDir};
+use vss_coordinator::{CatalogueReader, StateDir};
 use vss_model::{ErrorKind, OperationId, SetId};
 
 use crate::app::App;
 use crate::embedded::Service;
 use crate::failure::{self, Failure};
-
-/// How many of the newest records are looked through before all are.
-const RECENT: usize = 64;
 
 /// An operation that has begun and is not finished.
 #[derive(Debug, Clone, Serialize)]
@@ -105,28 +102,5 @@ impl View {
                 format!("{state}: {}{of} (operation {})", one.kind, one.operation)
             })
             .collect()
-    }
-
-    /// The record of a finished operation.
-    pub(crate) fn operation(&self, id: OperationId) -> Result<Option<AuditRecord>, Failure> {
-        self.newest(|record| record.operation == id)
-    }
-
-    /// The record of the creation of a set.
-    pub(crate) fn creation(&self, set: SetId) -> Result<Option<AuditRecord>, Failure> {
-        self.newest(|record| record.kind == OperationKind::Create && record.set == set)
-    }
-
-    fn newest(
-        &self,
-        wanted: impl Fn(&AuditRecord) -> bool,
-    ) -> Result<Option<AuditRecord>, Failure> {
-        for limit in [RECENT, usize::MAX] {
-            let found = self.reader.history(limit)?.into_iter().find(&wanted);
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
     }
 }

@@ -57,7 +57,8 @@ fn failed(path: &Path, step: &str) -> impl FnOnce(rusqlite::Error) -> Error + us
             }
             _ => ErrorKind::Unexpected,
         };
-        Error::new(kind, message).with_source(error)
+        // As text: the error of the library repeats its own cause.
+        Error::new(kind, message).with_source(error.to_string())
     }
 }
 
@@ -191,54 +192,7 @@ impl Catalogue {
 
     /// The record of a set, whole.
     pub(crate) fn set(&self, id: SetId) -> Result<Option<SetRecord>, Error> {
-        let Some(mut set) = self
-            .connection
-            .query_row(
-                "SELECT set_id, context, state, consistency, created, held_micros
-                 FROM shadow_set WHERE set_id = ?1",
-                [id.as_uuid()],
-                schema::read_set,
-            )
-            .optional()
-            .map_err(self.failed("read the set"))?
-        else {
-            return Ok(None);
-        };
-        let mut statement = self
-            .connection
-            .prepare_cached(query::COPIES_OF_SET)
-            .map_err(self.failed("read the copies"))?;
-        let rows = statement
-            .query_map([id.as_uuid()], |row| {
-                Ok((
-                    query::read_properties(row)?,
-                    document::Sealed::from_row(row, query::COPY_COLUMNS)?,
-                ))
-            })
-            .map_err(self.failed("read the copies"))?;
-        for row in rows {
-            let (properties, luns) = row.map_err(self.failed("read the copies"))?;
-            set.copies.push(CopyRecord {
-                properties,
-                luns: luns.open("copy")?,
-            });
-        }
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT version, crc, document FROM lun WHERE set_id = ?1 ORDER BY rowid",
-            )
-            .map_err(self.failed("read the LUN records"))?;
-        let rows = statement
-            .query_map([id.as_uuid()], |row| document::Sealed::from_row(row, 0))
-            .map_err(self.failed("read the LUN records"))?;
-        for row in rows {
-            let lun: LunRecord = row
-                .map_err(self.failed("read the LUN records"))?
-                .open("LUN record")?;
-            set.luns.push(lun);
-        }
-        Ok(Some(set))
+        read_set(&self.connection, &self.path, id)
     }
 
     /// The set that a copy belongs to.
@@ -288,15 +242,68 @@ impl Catalogue {
 
     /// One audit record.
     pub(crate) fn audit(&self, operation: OperationId) -> Result<Option<AuditRecord>, Error> {
-        let sealed = self
-            .connection
-            .query_row(
-                "SELECT version, crc, document FROM audit WHERE operation_id = ?1",
-                [operation.as_uuid()],
-                |row| document::Sealed::from_row(row, 0),
-            )
-            .optional()
-            .map_err(self.failed("read the audit record"))?;
-        sealed.map(|sealed| sealed.open("audit record")).transpose()
+        read_audit(&self.connection, &self.path, operation)
     }
+}
+
+fn read_set(connection: &Connection, path: &Path, id: SetId) -> Result<Option<SetRecord>, Error> {
+    let Some(mut set) = connection
+        .query_row(
+            "SELECT set_id, context, state, consistency, created, held_micros
+             FROM shadow_set WHERE set_id = ?1",
+            [id.as_uuid()],
+            schema::read_set,
+        )
+        .optional()
+        .map_err(failed(path, "read the set"))?
+    else {
+        return Ok(None);
+    };
+    let mut statement = connection
+        .prepare_cached(query::COPIES_OF_SET)
+        .map_err(failed(path, "read the copies"))?;
+    let rows = statement
+        .query_map([id.as_uuid()], |row| {
+            Ok((
+                query::read_properties(row)?,
+                document::Sealed::from_row(row, query::COPY_COLUMNS)?,
+            ))
+        })
+        .map_err(failed(path, "read the copies"))?;
+    for row in rows {
+        let (properties, luns) = row.map_err(failed(path, "read the copies"))?;
+        set.copies.push(CopyRecord {
+            properties,
+            luns: luns.open("copy")?,
+        });
+    }
+    let mut statement = connection
+        .prepare_cached("SELECT version, crc, document FROM lun WHERE set_id = ?1 ORDER BY rowid")
+        .map_err(failed(path, "read the LUN records"))?;
+    let rows = statement
+        .query_map([id.as_uuid()], |row| document::Sealed::from_row(row, 0))
+        .map_err(failed(path, "read the LUN records"))?;
+    for row in rows {
+        let lun: LunRecord = row
+            .map_err(failed(path, "read the LUN records"))?
+            .open("LUN record")?;
+        set.luns.push(lun);
+    }
+    Ok(Some(set))
+}
+
+fn read_audit(
+    connection: &Connection,
+    path: &Path,
+    operation: OperationId,
+) -> Result<Option<AuditRecord>, Error> {
+    let sealed = connection
+        .query_row(
+            "SELECT version, crc, document FROM audit WHERE operation_id = ?1",
+            [operation.as_uuid()],
+            |row| document::Sealed::from_row(row, 0),
+        )
+        .optional()
+        .map_err(failed(path, "read the audit record"))?;
+    sealed.map(|sealed| sealed.open("audit record")).transpose()
 }

@@ -1,5 +1,6 @@
 //! Reading the catalogue: never waits for a running operation.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row};
@@ -11,7 +12,7 @@ use vss_model::{
 
 use super::document::Sealed;
 use super::{failed, schema};
-use crate::records::Consistency;
+use crate::records::{Consistency, SetRecord, SetState};
 use crate::report::AuditRecord;
 
 /// Columns of a copy that queries read, in the order of [`read_properties`].
@@ -109,16 +110,25 @@ impl CatalogueReader {
     /// # Errors
     /// The catalogue cannot be read.
     pub fn copies(&self, context: Context) -> Result<Vec<SnapshotProperties>, Error> {
+        let hidden: HashSet<SetId> = self
+            .rows(
+                "SELECT set_id FROM shadow_set WHERE state <> ?1",
+                [schema::VISIBLE],
+                |row| row.get(0).map(SetId::from_uuid),
+            )?
+            .into_iter()
+            .collect();
+        // Rows stand in the order in which sets were made, so nothing is sorted or joined.
         let mut copies = self.rows(
             concat!(
                 "SELECT ",
                 copy_columns!(),
-                " FROM shadow_copy c JOIN shadow_set s ON s.set_id = c.set_id \
-                 WHERE s.state = ?1 ORDER BY s.created, s.rowid, c.ordinal"
+                " FROM shadow_copy c ORDER BY c.rowid"
             ),
-            [schema::VISIBLE],
+            [],
             read_properties,
         )?;
+        copies.retain(|copy| !hidden.contains(&copy.snapshot_set_id));
         copies.retain(|copy| context.covers(copy.snapshot_attributes));
         Ok(copies)
     }
@@ -149,7 +159,7 @@ impl CatalogueReader {
     pub fn sets(&self) -> Result<Vec<SetSummary>, Error> {
         self.rows(
             "SELECT set_id, context, state, consistency, created, held_micros
-             FROM shadow_set WHERE state = ?1 ORDER BY created, rowid",
+             FROM shadow_set WHERE state = ?1 ORDER BY rowid",
             [schema::VISIBLE],
             |row| {
                 let set = schema::read_set(row)?;
@@ -177,6 +187,44 @@ impl CatalogueReader {
         .iter()
         .map(|sealed| sealed.open("audit record"))
         .collect()
+    }
+
+    /// One set, whole, if requesters see it.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn set(&self, id: SetId) -> Result<Option<SetRecord>, Error> {
+        let Some(connection) = &self.connection else {
+            return Ok(None);
+        };
+        Ok(super::read_set(connection, &self.path, id)?
+            .filter(|set| set.state == SetState::Created))
+    }
+
+    /// The record of one finished operation.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn operation(&self, id: OperationId) -> Result<Option<AuditRecord>, Error> {
+        let Some(connection) = &self.connection else {
+            return Ok(None);
+        };
+        super::read_audit(connection, &self.path, id)
+    }
+
+    /// The record of the creation of a set.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn creation(&self, set: SetId) -> Result<Option<AuditRecord>, Error> {
+        self.rows(
+            "SELECT version, crc, document FROM audit WHERE set_id = ?1 AND kind = 'create'",
+            [set.as_uuid()],
+            |row| Sealed::from_row(row, 0),
+        )?
+        .first()
+        .map(|sealed| sealed.open("audit record"))
+        .transpose()
     }
 
     /// Ids of all finished operations.

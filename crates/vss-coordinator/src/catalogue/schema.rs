@@ -77,6 +77,7 @@ CREATE TABLE audit(
     crc INTEGER NOT NULL,
     document TEXT NOT NULL
 ) STRICT;
+CREATE INDEX audit_set ON audit(set_id);
 ";
 
 /// Opens for changes and makes the tables in a new database.

@@ -80,7 +80,7 @@ fn set(app: &App, view: &View, id: SetId) -> Result<(), Failure> {
     };
     let mut copies = view.reader.copies(Context::ALL)?;
     copies.retain(|copy| copy.snapshot_set_id == id);
-    let creation = view.creation(id)?;
+    let creation = view.reader.creation(id)?;
     let disks: Vec<&DiskReport> = creation
         .iter()
         .flat_map(|record| &record.disks)
@@ -190,7 +190,7 @@ fn unfinished(app: &App, view: &View, id: OperationId) -> Result<(), Failure> {
 }
 
 fn operation(app: &App, view: &View, id: OperationId) -> Result<(), Failure> {
-    let Some(record) = view.operation(id)? else {
+    let Some(record) = view.reader.operation(id)? else {
         return Err(gone("operation", &id.to_string()));
     };
     if app.json {
