@@ -69,12 +69,21 @@ impl Host for LinuxHost {
                 flag: reader,
             }));
         }
-        // Permissions are looked at when a file is opened, so they can be put back at once.
+        match open() {
+            // Root is not bound by permissions.
+            Ok(file) => return Ok(Box::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+        // Permissions are looked at when a file is opened, so they can be put back at once; durably,
+        // or a power cut could keep the moment in which they were off.
         let mode = fs::metadata(device)?.permissions().mode();
         fs::set_permissions(device, Permissions::from_mode(mode | OWNER_WRITE))?;
         let opened = open();
         fs::set_permissions(device, Permissions::from_mode(mode))?;
-        Ok(Box::new(opened?))
+        let file = opened?;
+        file.sync_all()?;
+        Ok(Box::new(file))
     }
 
     fn set_read_only(&self, device: &Path, read_only: bool) -> io::Result<()> {
