@@ -1,0 +1,74 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::Result;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct Args {
+    /// The program `vss`, built for release; without it, whole processes are not measured.
+    pub(crate) vss: Option<PathBuf>,
+    /// Where to work; its file system is what is measured.
+    pub(crate) dir: PathBuf,
+    /// Where the results go.
+    pub(crate) out: PathBuf,
+    /// Fewer rounds, fewer copies.
+    pub(crate) quick: bool,
+    /// The one case to run.
+    only: Option<String>,
+    /// The one number of disks to break, to look closer at it.
+    disks: Option<usize>,
+}
+
+impl Args {
+    pub(crate) fn parse(words: Vec<OsString>) -> Result<Self> {
+        let mut args = Self {
+            vss: None,
+            dir: std::env::temp_dir(),
+            out: PathBuf::from("bench-result.json"),
+            quick: false,
+            only: None,
+            disks: None,
+        };
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                words
+                    .next()
+                    .ok_or_else(|| format!("{} needs a value", word.display()))
+            };
+            match word.to_str() {
+                Some("--vss") => args.vss = Some(value()?.into()),
+                Some("--dir") => args.dir = value()?.into(),
+                Some("--out") => args.out = value()?.into(),
+                Some("--only") => args.only = value()?.into_string().ok(),
+                Some("--disks") => args.disks = Some(value()?.to_string_lossy().parse()?),
+                Some("--quick") => args.quick = true,
+                _ => return Err(format!("what is {}?", word.display()).into()),
+            }
+        }
+        Ok(args)
+    }
+
+    pub(crate) fn wants(&self, case: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == case)
+    }
+
+    pub(crate) fn wants_disks(&self, disks: usize) -> bool {
+        match self.disks {
+            Some(only) => only == disks,
+            None => !(self.quick && disks > 64),
+        }
+    }
+
+    /// The number of rounds: `full`, or far fewer in a quick run.
+    pub(crate) fn rounds(&self, full: usize) -> usize {
+        if self.quick {
+            full.div_ceil(5).max(3)
+        } else {
+            full
+        }
+    }
+}

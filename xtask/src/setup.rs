@@ -1,0 +1,124 @@
+//! The programs that tests use as judges, and their installation where we may install.
+
+use std::process::Command;
+
+use crate::run::{find, output, status};
+
+/// A program that tests ask for its opinion.
+struct Oracle {
+    program: &'static str,
+    /// The package that has it in Debian and Ubuntu.
+    package: &'static str,
+    /// What cannot be checked without it.
+    checks: &'static str,
+}
+
+const ORACLES: &[Oracle] = &[
+    Oracle {
+        program: "sgdisk",
+        package: "gdisk",
+        checks: "GPT tables against sgdisk",
+    },
+    Oracle {
+        program: "sfdisk",
+        package: "fdisk",
+        checks: "MBR and GPT tables against sfdisk",
+    },
+    Oracle {
+        program: "blkid",
+        package: "util-linux",
+        checks: "identities against blkid",
+    },
+    Oracle {
+        program: "partx",
+        package: "util-linux",
+        checks: "partitions against partx",
+    },
+    Oracle {
+        program: "losetup",
+        package: "mount",
+        checks: "block devices (loop)",
+    },
+    Oracle {
+        program: "mkfs.ext4",
+        package: "e2fsprogs",
+        checks: "ext4 file systems",
+    },
+    Oracle {
+        program: "mkfs.xfs",
+        package: "xfsprogs",
+        checks: "XFS file systems, copies by shared extents",
+    },
+    Oracle {
+        program: "mkfs.btrfs",
+        package: "btrfs-progs",
+        checks: "Btrfs file systems",
+    },
+    Oracle {
+        program: "mkfs.fat",
+        package: "dosfstools",
+        checks: "FAT file systems",
+    },
+];
+
+fn missing() -> Vec<&'static Oracle> {
+    ORACLES
+        .iter()
+        .filter(|oracle| find(oracle.program).is_none())
+        .collect()
+}
+
+/// Installs missing programs if this is Debian or Ubuntu and we are root; says what stays missing.
+/// Never fatal: checks without their program are skipped by name.
+pub(crate) fn prepare(install: bool) {
+    let mut absent = missing();
+    if install && !absent.is_empty() && is_root() && find("apt-get").is_some() {
+        let mut packages: Vec<&str> = absent.iter().map(|oracle| oracle.package).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        println!("set-up: installing {}", packages.join(" "));
+        apt_get(&["update", "-q"]);
+        if !apt_get(
+            &[
+                &["install", "-q", "-y", "--no-install-recommends"],
+                &*packages,
+            ]
+            .concat(),
+        ) {
+            // One that is not to be had must not keep the others away.
+            for package in packages {
+                apt_get(&["install", "-q", "-y", "--no-install-recommends", package]);
+            }
+        }
+        absent = missing();
+    }
+    if absent.is_empty() {
+        println!("set-up: every program that tests use is here");
+    }
+    for oracle in absent {
+        println!(
+            "set-up: {} is missing (package {}); without it are skipped: {}",
+            oracle.program, oracle.package, oracle.checks
+        );
+    }
+}
+
+/// Whether block devices and mounts are ours to make.
+pub(crate) fn is_root() -> bool {
+    output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0")
+}
+
+fn apt_get(arguments: &[&str]) -> bool {
+    let mut command = Command::new("apt-get");
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("LC_ALL", "C");
+    match status(&mut command) {
+        Ok(()) => true,
+        Err(failure) => {
+            println!("set-up: {failure}");
+            false
+        }
+    }
+}

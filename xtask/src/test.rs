@@ -1,0 +1,121 @@
+//! `cargo xtask test`: everything that CI checks, in one run that tells all.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::run::{cargo, lines, nothing_left, output, status, take_flag, target_dir, typed};
+use crate::tally::{SKIPS, Tally};
+use crate::{Failure, Outcome, setup};
+
+/// The variable that lets tests attach loop devices, which needs root.
+const LOOP_DEVICES: &str = "OPENVSS_TEST_LOOP";
+
+/// A step that is over.
+struct Step {
+    name: &'static str,
+    time: Duration,
+    outcome: Result<(), String>,
+}
+
+/// Sets up, checks the format and the lints, runs all tests, and sums up.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let mut arguments = arguments.to_vec();
+    let install = !take_flag(&mut arguments, "--no-setup");
+    nothing_left(&arguments)?;
+
+    let mut tally = Tally::default();
+    let mut steps = Vec::new();
+    steps.push(step("set-up", || {
+        setup::prepare(install);
+        Ok(())
+    }));
+    if has_component("fmt") {
+        steps.push(step("format", || {
+            status(&mut cargo(["fmt", "--all", "--check"]))
+        }));
+    } else {
+        tally.skip(
+            "format",
+            "rustfmt is not installed: rustup component add rustfmt",
+        );
+    }
+    if has_component("clippy") {
+        let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--quiet"]);
+        clippy.args(["--", "--deny", "warnings"]);
+        steps.push(step("lints", || announced(&mut clippy, status)));
+    } else {
+        tally.skip(
+            "lints",
+            "clippy is not installed: rustup component add clippy",
+        );
+    }
+    steps.push(step("tests", || tests(&mut tally)));
+
+    let failing_tests = tally.failed();
+    for step in steps.iter().filter(|step| step.outcome.is_err()) {
+        // Failing tests have been counted one by one.
+        if step.name != "tests" || failing_tests == 0 {
+            tally.failed_step(step.name);
+        }
+    }
+    println!("\nsummary");
+    for step in &steps {
+        let seconds = step.time.as_secs_f64();
+        match &step.outcome {
+            Ok(()) => println!("  {:8} {seconds:6.1} s  ok", step.name),
+            Err(why) => println!("  {:8} {seconds:6.1} s  FAILED: {why}", step.name),
+        }
+    }
+    print!("{}", tally.details());
+    println!("{}", tally.verdict());
+    if tally.failed() == 0 {
+        Ok(())
+    } else {
+        // Everything is told, and the count stays the last line.
+        Err(Failure(String::new()))
+    }
+}
+
+fn step(name: &'static str, work: impl FnOnce() -> Outcome) -> Step {
+    println!("\n== {name}");
+    let start = Instant::now();
+    let outcome = work().map_err(|failure| {
+        println!("{failure}");
+        failure.0
+    });
+    Step {
+        name,
+        time: start.elapsed(),
+        outcome,
+    }
+}
+
+fn announced(command: &mut Command, run: impl FnOnce(&mut Command) -> Outcome) -> Outcome {
+    println!("{}", typed(command));
+    run(command)
+}
+
+/// Unit, integration and documentation tests; each program runs although another one failed.
+fn tests(tally: &mut Tally) -> Outcome {
+    let skips = target_dir().join("xtask-test-skips");
+    let told = |error| Failure(format!("could not use {}: {error}", skips.display()));
+    fs::create_dir_all(target_dir()).map_err(told)?;
+    fs::write(&skips, "").map_err(told)?;
+    let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
+    command.env(SKIPS, &skips);
+    if setup::is_root() {
+        command.env(LOOP_DEVICES, "1");
+    }
+    // Test programs must speak English to be understood.
+    command.env("LC_ALL", "C.UTF-8");
+    let outcome = announced(&mut command, |command| {
+        lines(command, |line| tally.line(line))
+    });
+    tally.skips(&String::from_utf8_lossy(&fs::read(&skips).map_err(told)?));
+    outcome
+}
+
+fn has_component(name: &str) -> bool {
+    output(&mut cargo([name, "--version"])).is_some()
+}
