@@ -26,7 +26,7 @@ mod world;
 pub use break_set::{
     BreakFacts, BreakPlan, DiskFacts, DiskPlan, IdentityDecision, Notice, plan_break,
 };
-pub use catalogue::{CatalogueReader, SetSummary};
+pub use catalogue::{CatalogueReader, CopySummary, SetSummary};
 pub use coordinator::{Caller, Coordinator};
 pub use delete::DeleteOutcome;
 pub use host::{Disk, Hold, HoldState, Host, HostDisk, LinuxHost};

@@ -27,7 +27,7 @@ use crate::intent::Intent;
 use crate::records::{CopyRecord, LunRecord, SetRecord};
 use crate::report::AuditRecord;
 
-pub use query::{CatalogueReader, SetSummary};
+pub use query::{CatalogueReader, CopySummary, SetSummary};
 
 /// The catalogue, open for changes. One for a state folder.
 #[derive(Debug)]

@@ -67,6 +67,25 @@ pub struct SetSummary {
     pub held_micros: u64,
 }
 
+/// What a listing says of a copy: less than [`SnapshotProperties`], for listings of very many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopySummary {
+    /// Its id.
+    pub id: SnapshotId,
+    /// Its set.
+    pub set_id: SetId,
+    /// The volume that it is a copy of.
+    pub original: String,
+    /// Where it can be opened.
+    pub device: String,
+    /// Its provider.
+    pub provider_id: ProviderId,
+    /// Its attributes.
+    pub attributes: SnapshotAttributes,
+    /// Where it stands.
+    pub status: SnapshotState,
+}
+
 /// The catalogue, open for reading; beside a running owner if need be.
 #[derive(Debug)]
 pub struct CatalogueReader {
@@ -110,14 +129,7 @@ impl CatalogueReader {
     /// # Errors
     /// The catalogue cannot be read.
     pub fn copies(&self, context: Context) -> Result<Vec<SnapshotProperties>, Error> {
-        let hidden: HashSet<SetId> = self
-            .rows(
-                "SELECT set_id FROM shadow_set WHERE state <> ?1",
-                [schema::VISIBLE],
-                |row| row.get(0).map(SetId::from_uuid),
-            )?
-            .into_iter()
-            .collect();
+        let hidden = self.hidden_sets()?;
         // Rows stand in the order in which sets were made, so nothing is sorted or joined.
         let mut copies = self.rows(
             concat!(
@@ -131,6 +143,43 @@ impl CatalogueReader {
         copies.retain(|copy| !hidden.contains(&copy.snapshot_set_id));
         copies.retain(|copy| context.covers(copy.snapshot_attributes));
         Ok(copies)
+    }
+
+    /// All copies that requesters see, oldest set first, as listings show them.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn copy_summaries(&self) -> Result<Vec<CopySummary>, Error> {
+        let hidden = self.hidden_sets()?;
+        let mut copies = self.rows(
+            "SELECT snapshot_id, set_id, original_volume, device, provider_id, attributes, status
+             FROM shadow_copy ORDER BY rowid",
+            [],
+            |row| {
+                Ok(CopySummary {
+                    id: SnapshotId::from_uuid(row.get(0)?),
+                    set_id: SetId::from_uuid(row.get(1)?),
+                    original: row.get(2)?,
+                    device: row.get(3)?,
+                    provider_id: ProviderId::from_uuid(row.get(4)?),
+                    attributes: SnapshotAttributes::from_bits_truncate(row.get(5)?),
+                    status: SnapshotState::from_value(row.get(6)?)
+                        .unwrap_or(SnapshotState::Unknown),
+                })
+            },
+        )?;
+        copies.retain(|copy| !hidden.contains(&copy.set_id));
+        Ok(copies)
+    }
+
+    /// Sets that requesters do not see.
+    fn hidden_sets(&self) -> Result<HashSet<SetId>, Error> {
+        let ids = self.rows(
+            "SELECT set_id FROM shadow_set WHERE state <> ?1",
+            [schema::VISIBLE],
+            |row| row.get(0).map(SetId::from_uuid),
+        )?;
+        Ok(ids.into_iter().collect())
     }
 
     /// One copy (`GetSnapshotProperties`).

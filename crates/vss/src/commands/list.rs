@@ -4,8 +4,8 @@ use std::io::Write;
 
 use clap::Args;
 use serde::Serialize;
-use vss_coordinator::SetSummary;
-use vss_model::{Context, ProviderId, SetId, SnapshotId, SnapshotProperties};
+use vss_coordinator::{CopySummary, SetSummary};
+use vss_model::{ProviderId, SetId, SnapshotId, SnapshotProperties};
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -42,7 +42,10 @@ pub(crate) struct SnapshotJson<'a> {
 
 impl<'a> SetJson<'a> {
     /// A set and its copies.
-    pub(crate) fn new(set: &SetSummary, copies: &'a [SnapshotProperties]) -> Self {
+    pub(crate) fn new<C>(set: &SetSummary, copies: &'a [C]) -> Self
+    where
+        SnapshotJson<'a>: From<&'a C>,
+    {
         Self {
             set_id: set.set_id,
             created: set.created.to_string(),
@@ -66,12 +69,25 @@ impl<'a> From<&'a SnapshotProperties> for SnapshotJson<'a> {
     }
 }
 
+impl<'a> From<&'a CopySummary> for SnapshotJson<'a> {
+    fn from(copy: &'a CopySummary) -> Self {
+        Self {
+            id: copy.id,
+            original: &copy.original,
+            device: &copy.device,
+            state: copy.status.name(),
+            attributes: format!("{:#010x}", copy.attributes.bits()),
+            provider_id: copy.provider_id,
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(app: &App) -> Result<(), Failure> {
     let view = View::open(app)?;
     // Sets first: a set made between the two looks is left out whole, one that is gone has no copies.
     let sets = view.reader.sets()?;
-    let copies = view.reader.copies(Context::ALL)?;
+    let copies = view.reader.copy_summaries()?;
     let mut groups = grouped(&sets, &copies);
     let mut out = stdout();
     if app.json {
@@ -108,8 +124,8 @@ pub(crate) fn run(app: &App) -> Result<(), Failure> {
 /// Each set with its copies. Both lists come in the order of the sets, so one pass is enough.
 fn grouped<'a>(
     sets: &'a [SetSummary],
-    copies: &'a [SnapshotProperties],
-) -> impl Iterator<Item = (&'a SetSummary, &'a [SnapshotProperties])> {
+    copies: &'a [CopySummary],
+) -> impl Iterator<Item = (&'a SetSummary, &'a [CopySummary])> {
     let mut rest = copies;
     let mut coming = sets.iter();
     std::iter::from_fn(move || {
@@ -117,14 +133,14 @@ fn grouped<'a>(
             let set = coming.next()?;
             // A set that was not there yet when the sets were read is left out.
             while let [first, others @ ..] = rest
-                && first.snapshot_set_id != set.set_id
-                && !sets.iter().any(|set| set.set_id == first.snapshot_set_id)
+                && first.set_id != set.set_id
+                && !sets.iter().any(|set| set.set_id == first.set_id)
             {
                 rest = others;
             }
             let count = rest
                 .iter()
-                .take_while(|copy| copy.snapshot_set_id == set.set_id)
+                .take_while(|copy| copy.set_id == set.set_id)
                 .count();
             let (own, others) = rest.split_at(count);
             rest = others;
@@ -138,7 +154,7 @@ fn grouped<'a>(
 fn write_set(
     out: &mut impl Write,
     set: &SetSummary,
-    copies: &[SnapshotProperties],
+    copies: &[CopySummary],
     paint: Paint,
 ) -> std::io::Result<()> {
     writeln!(
@@ -152,9 +168,9 @@ fn write_set(
         writeln!(
             out,
             "  copy {}  {:<ORIGINAL_WIDTH$}  {}",
-            copy.snapshot_id,
-            plain(&copy.original_volume_name),
-            plain(&copy.snapshot_device_object)
+            copy.id,
+            plain(&copy.original),
+            plain(&copy.device)
         )?;
     }
     Ok(())
@@ -163,10 +179,9 @@ fn write_set(
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use vss_coordinator::{Consistency, SetSummary};
+    use vss_coordinator::{Consistency, CopySummary, SetSummary};
     use vss_model::{
-        Context, ProviderId, SetId, SnapshotAttributes, SnapshotId, SnapshotProperties,
-        SnapshotState, Timestamp,
+        Context, ProviderId, SetId, SnapshotAttributes, SnapshotId, SnapshotState, Timestamp,
     };
 
     use super::grouped;
@@ -181,20 +196,14 @@ mod tests {
         }
     }
 
-    fn copy(set: u128) -> SnapshotProperties {
-        SnapshotProperties {
-            snapshot_id: SnapshotId::from_uuid(Uuid::from_u128(set << 8)),
-            snapshot_set_id: SetId::from_uuid(Uuid::from_u128(set)),
-            snapshots_count: 1,
-            snapshot_device_object: String::new(),
-            original_volume_name: String::new(),
-            originating_machine: String::new(),
-            service_machine: String::new(),
-            exposed_name: None,
-            exposed_path: None,
+    fn copy(set: u128) -> CopySummary {
+        CopySummary {
+            id: SnapshotId::from_uuid(Uuid::from_u128(set << 8)),
+            set_id: SetId::from_uuid(Uuid::from_u128(set)),
+            original: String::new(),
+            device: String::new(),
             provider_id: ProviderId::NULL,
-            snapshot_attributes: SnapshotAttributes::empty(),
-            creation_timestamp: Timestamp(0),
+            attributes: SnapshotAttributes::empty(),
             status: SnapshotState::Created,
         }
     }
