@@ -1,15 +1,10 @@
 //! Counting what tests said.
 //!
 //! A check that cannot run here says `skipped: NAME (REASON)`, where NAME is the test's name, or
-//! `TEST/PART` when only a part of the test is left out. libtest keeps the output of tests that pass
-//! to itself and calls them passed, so the same line is also appended to the file that the variable
-//! `VSS_TEST_SKIPS` names, if it is set. Here the two accounts become one: what was skipped did not
-//! pass.
+//! `TEST/PART` when only a part of the test is left out. libtest calls a test that only says so
+//! passed; here it is counted as what it is.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The variable that names the file of skips.
-pub(crate) const SKIPS: &str = "VSS_TEST_SKIPS";
 
 /// What the tests came to.
 #[derive(Debug, Default)]
@@ -33,6 +28,13 @@ impl Tally {
             self.ignored += count(counts, "ignored");
             return;
         }
+        if let Some(skipped) = line.trim().strip_prefix("skipped: ") {
+            match skipped.split_once(" (") {
+                Some((name, reason)) => self.skip(name, reason.strip_suffix(')').unwrap_or(reason)),
+                None => self.skip(skipped, "no reason given"),
+            }
+            return;
+        }
         let Some((name, verdict)) = line
             .strip_prefix("test ")
             .and_then(|rest| rest.split_once(" ... "))
@@ -48,18 +50,6 @@ impl Tally {
             let reason = reason.trim_start_matches([',', ' ']);
             let reason = if reason.is_empty() { "ignored" } else { reason };
             self.skip(name, reason);
-        }
-    }
-
-    /// Takes in the file of skips.
-    pub(crate) fn skips(&mut self, file: &str) {
-        for line in file.lines() {
-            let skipped = line.strip_prefix("skipped: ").unwrap_or(line).trim();
-            match skipped.split_once(" (") {
-                Some((name, reason)) => self.skip(name, reason.strip_suffix(')').unwrap_or(reason)),
-                None if skipped.is_empty() => {}
-                None => self.skip(skipped, "no reason given"),
-            }
         }
     }
 
@@ -141,12 +131,13 @@ mod tests {
         ] {
             tally.line(line);
         }
-        tally.skips(
-            "skipped: loop_sizes (no loop devices (in a container))\n\
-             skipped: loop_sizes (no loop devices (in a container))\n\
-             skipped: reads/btrfs (no mkfs.btrfs)\n\
-             \n",
-        );
+        for line in [
+            "skipped: loop_sizes (no loop devices (in a container))",
+            "skipped: loop_sizes (no loop devices (in a container))",
+            "skipped: reads/btrfs (no mkfs.btrfs)",
+        ] {
+            tally.line(line);
+        }
         tally.failed_step("clippy");
         assert_eq!(tally.verdict(), "6 passed, 2 failed, 3 skipped");
         let details = tally.details();
