@@ -557,9 +557,16 @@ impl BackupComponents {
     /// Locks a set and reads it, in this order, so that what is read stays true.
     fn take(&self, id: SetId, operation: &'static str) -> Result<(SetRecord, SetLock), Error> {
         // Unknown ids are not found even while something else runs.
-        self.visible(id)?;
+        self.providers_of(id)?;
         let lock = self.engine.lock_set(id, operation)?;
         Ok((self.visible(id)?, lock))
+    }
+
+    fn providers_of(&self, id: SetId) -> Result<Vec<(SnapshotId, ProviderId)>, Error> {
+        self.engine
+            .catalogue()
+            .providers_of(id)?
+            .ok_or_else(|| set_not_found(id))
     }
 
     fn visible(&self, id: SetId) -> Result<SetRecord, Error> {
@@ -615,15 +622,14 @@ impl BackupComponents {
 
     fn start_break(&self, id: SetId, flags: BreakFlags) -> Result<Job<AuditRecord>, Error> {
         drop(self.ready()?);
-        let record = self.visible(id)?;
-        for copy in &record.copies {
-            let provider = self.engine.providers.get(copy.properties.provider_id)?;
+        for (copy, provider) in self.providers_of(id)? {
+            let provider = self.engine.providers.get(provider)?;
             let AnyProvider::Hardware(provider) = provider else {
                 return Err(Error::new(
                     ErrorKind::ProviderVeto,
                     format!(
                         "copy {} of the set is held by the software provider {}; only copies of hardware providers can be broken",
-                        copy.id(),
+                        copy,
                         provider.properties().provider_name
                     ),
                 )

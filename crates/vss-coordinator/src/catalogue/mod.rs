@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
-use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, Timestamp};
+use vss_model::{Error, ErrorKind, OperationId, ProviderId, SetId, SnapshotId, Timestamp};
 
 use crate::intent::Intent;
 use crate::records::{CopyRecord, LunRecord, SetRecord};
@@ -193,6 +193,31 @@ impl Catalogue {
     /// The record of a set, whole.
     pub(crate) fn set(&self, id: SetId) -> Result<Option<SetRecord>, Error> {
         read_set(&self.connection, &self.path, id)
+    }
+
+    /// The copies of a set that requesters see, with their providers; `None` for an unknown set.
+    pub(crate) fn providers_of(
+        &self,
+        id: SetId,
+    ) -> Result<Option<Vec<(SnapshotId, ProviderId)>>, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT c.snapshot_id, c.provider_id FROM shadow_set s
+                 JOIN shadow_copy c ON c.set_id = s.set_id
+                 WHERE s.set_id = ?1 AND s.state = ?2 ORDER BY c.ordinal",
+            )
+            .map_err(self.failed("look for the set"))?;
+        let copies = statement
+            .query_map(rusqlite::params![id.as_uuid(), schema::VISIBLE], |row| {
+                Ok((
+                    SnapshotId::from_uuid(row.get(0)?),
+                    ProviderId::from_uuid(row.get(1)?),
+                ))
+            })
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(self.failed("look for the set"))?;
+        Ok((!copies.is_empty()).then_some(copies))
     }
 
     /// The set that a copy belongs to.
