@@ -26,6 +26,9 @@ pub(crate) fn recover(engine: &Arc<Engine>) -> Result<Vec<AuditRecord>, Error> {
         match (result, recorded) {
             (_, Some(record)) => ended.push(record),
             (Ok(record), None) => ended.push(record),
+            // What cannot be cleared away now harms nobody: the set was never seen. The next start
+            // tries again.
+            (Err(_), None) if matches!(entry.intent, Intent::Create { .. }) => {}
             (Err(error), None) => {
                 return Err(Error::new(
                     error.kind(),

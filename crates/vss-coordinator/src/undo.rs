@@ -1,5 +1,8 @@
 //! Taking back the identity changes of a finished operation, from its record.
 
+use std::path::PathBuf;
+
+use disk_identity::{Observation, Patch, PatchState, SectorSize, observe};
 use vss_model::{Error, ErrorKind, OperationId, SetId};
 
 use crate::catalogue::JournalEntry;
@@ -8,7 +11,6 @@ use crate::intent::{Intent, UndoDisk};
 use crate::parallel;
 use crate::report::{AuditRecord, DiskReport, OperationKind};
 use crate::world::{self, Presented};
-use disk_identity::{Observation, PatchState, SectorSize, observe};
 
 /// A disk of an undo, found and looked at.
 struct Target {
@@ -236,6 +238,28 @@ fn carry_out(
             first = first.or(Some(error));
         }
     }
+    if first.is_some() {
+        // On every disk or on none.
+        let backs = parallel::map(disks, |disk| {
+            write_patch(engine, presented, disk, &disk.patch.inverse())
+        });
+        for (disk, back) in disks.iter().zip(backs) {
+            if let Err(error) = back {
+                audit.note(format!(
+                    "LUN {} stays half changed: {}; left to do:\n{}",
+                    disk.lun,
+                    error.chain(),
+                    disk.patch
+                ));
+            }
+        }
+        for line in &mut audit.disks {
+            "not changed".clone_into(&mut line.outcome);
+            line.after.clone_from(&line.before);
+            line.read_only_after = line.read_only_before;
+            line.patch = disk_identity::Patch::default();
+        }
+    }
     if let Some(error) = &first {
         audit.failed(error);
     }
@@ -244,32 +268,43 @@ fn carry_out(
 }
 
 fn write(engine: &Engine, presented: &[Presented], disk: &UndoDisk) -> Result<(), Error> {
-    let failed = |step: &str| {
-        Error::new(
-            ErrorKind::Unexpected,
-            format!("could not {step} LUN {}", disk.lun),
-        )
-    };
-    let found = presented
-        .iter()
-        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
-        .ok_or_else(|| failed("find"))?;
-    let device = &found.lun.device;
-    let open = engine
-        .host
-        .open_for_update(device)
-        .map_err(|error| failed("open").with_source(error))?;
-    disk.patch
-        .apply(&*open)
-        .map_err(|error| failed("write the table of").with_source(error))?;
-    drop(open);
+    let device = write_patch(engine, presented, disk, &disk.patch)?;
     if let Some(read_only) = disk.read_only {
         engine
             .host
-            .set_read_only(device, read_only)
-            .map_err(|error| failed("set the read-only state of").with_source(error))?;
+            .set_read_only(&device, read_only)
+            .map_err(|error| failed("set the read-only state of", disk).with_source(error))?;
     }
     Ok(())
+}
+
+/// Writes a patch to the disk of an undo, wherever it is now; says where that is.
+fn write_patch(
+    engine: &Engine,
+    presented: &[Presented],
+    disk: &UndoDisk,
+    patch: &Patch,
+) -> Result<PathBuf, Error> {
+    let device = presented
+        .iter()
+        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
+        .map(|p| p.lun.device.clone())
+        .ok_or_else(|| failed("find", disk))?;
+    let open = engine
+        .host
+        .open_for_update(&device)
+        .map_err(|error| failed("open", disk).with_source(error))?;
+    patch
+        .apply(&*open)
+        .map_err(|error| failed("write the table of", disk).with_source(error))?;
+    Ok(device)
+}
+
+fn failed(step: &str, disk: &UndoDisk) -> Error {
+    Error::new(
+        ErrorKind::Unexpected,
+        format!("could not {step} LUN {}", disk.lun),
+    )
 }
 
 /// Finishes an undo that a crash cut off.

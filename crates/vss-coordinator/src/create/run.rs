@@ -66,8 +66,7 @@ pub(crate) fn run(
         }
         Err(failure) => failure,
     };
-    // What fails here is an event of the record.
-    let _ = abort(
+    let aborted = abort(
         engine,
         request.set,
         &provider_ids(request),
@@ -75,6 +74,10 @@ pub(crate) fn run(
         &finals.software_copies,
         &mut audit,
     );
+    if let (Err(_), JobFailure::Failed(_)) = (aborted, &failure) {
+        // Something may be left: the intent stays, and the next start aborts the set again.
+        return Err(failure);
+    }
     audit.copies.clear();
     audit.disks.clear();
     match &failure {
