@@ -420,6 +420,17 @@ fn choices(pending: &[&Step], rounds: usize, random: &mut Random) -> Vec<(String
                     choices.push(("the newest write torn".to_owned(), shares));
                 }
             }
+            // Both at once: only its first sector, and one of the two writes before it lost.
+            for lost in [1, 2].iter().filter_map(|back| at.checked_sub(*back)) {
+                let mut shares = all(Share::Whole);
+                if let Some(share) = shares.get_mut(at) {
+                    *share = Share::Sectors((0..sectors).map(|n| n == 0).collect());
+                }
+                if let Some(share) = shares.get_mut(lost) {
+                    *share = Share::None;
+                }
+                choices.push(("the newest write torn, one lost".to_owned(), shares));
+            }
         }
     }
     for round in 0..rounds {

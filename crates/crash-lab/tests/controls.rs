@@ -17,7 +17,7 @@ const ALL: Operation = Operation::Break(0x6, Originals::Masked);
 #[expect(clippy::panic, reason = "this is how a test ends that found nothing")]
 fn deaf_to(operation: Operation, ignore: &dyn Fn(&Step) -> bool) -> String {
     let plan = Plan {
-        rounds: 16,
+        rounds: 4,
         ignore,
         ..plan()
     };
@@ -65,7 +65,7 @@ fn without_the_syncs_of_the_log_of_the_catalogue() {
     let found = deaf_to(ALL, &|step| step.path().ends_with("catalogue.db-wal"));
     tell("the syncs of the catalogue's log", &found);
     assert!(
-        found.contains("neither") || found.contains("forgotten"),
+        found.contains("neither") || found.contains("forgotten") || found.contains("the table of"),
         "{found}"
     );
 }

@@ -39,9 +39,9 @@ pub(crate) fn undo(engine: &Engine, operation: OperationId) -> Result<AuditRecor
     let changed: Vec<&DiskReport> = record
         .disks
         .iter()
-        .filter(|disk| !disk.patch.is_empty())
+        .filter(|disk| !disk.patch.is_empty() || disk.read_only_before != disk.read_only_after)
         .collect();
-    if changed.is_empty() {
+    if changed.iter().all(|disk| disk.patch.is_empty()) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             format!("operation {operation} changed no identity"),
@@ -89,7 +89,12 @@ pub(crate) fn undo(engine: &Engine, operation: OperationId) -> Result<AuditRecor
             })
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    let disks: Vec<UndoDisk> = targets.iter().map(|target| target.undo.clone()).collect();
+    // A disk that is as it was already takes no part: a failure elsewhere must not turn it back.
+    let disks: Vec<UndoDisk> = targets
+        .iter()
+        .filter(|target| !target.already)
+        .map(|target| target.undo.clone())
+        .collect();
     engine.begin(&JournalEntry {
         operation: id,
         set: SetId::NULL,
@@ -137,11 +142,18 @@ fn target(engine: &Engine, presented: &[Presented], disk: &DiskReport) -> Result
     let now = observe(&*device, SectorSize::try_from(found.lun.sector_size).ok())
         .map_err(|error| failed(error.into()))?;
     let patch = disk.patch.inverse();
+    let read_only = engine
+        .host
+        .is_read_only(&found.lun.device)
+        .map_err(|error| failed(error.into()))?;
+    let right_access = disk
+        .read_only_before
+        .is_none_or(|before| before == read_only);
     let already = match patch
         .state_on(&*device)
         .map_err(|error| failed(error.into()))?
     {
-        PatchState::After => true,
+        PatchState::After => right_access,
         PatchState::Before | PatchState::Mixed => false,
         PatchState::Foreign => {
             return Err(Error::new(
@@ -162,10 +174,7 @@ fn target(engine: &Engine, presented: &[Presented], disk: &DiskReport) -> Result
             patch,
             read_only: disk.read_only_before,
         },
-        read_only: engine
-            .host
-            .is_read_only(&found.lun.device)
-            .map_err(|error| failed(error.into()))?,
+        read_only,
         presented: found.clone(),
         now,
         already,
@@ -254,6 +263,10 @@ fn carry_out(
             }
         }
         for line in &mut audit.disks {
+            if let (Some(device), Some(read_only)) = (&line.device, line.read_only_before) {
+                // The table is what counts; a device that refuses this is named above already.
+                let _ = engine.host.set_read_only(device, read_only);
+            }
             "not changed".clone_into(&mut line.outcome);
             line.after.clone_from(&line.before);
             line.read_only_after = line.read_only_before;

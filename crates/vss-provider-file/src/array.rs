@@ -257,7 +257,7 @@ impl FileArray {
     pub(crate) fn destroy(&self, doomed: &[LunRow]) -> ProviderResult<()> {
         let seen: Vec<&LunRow> = doomed
             .iter()
-            .filter(|row| row.state == State::Ready)
+            .filter(|row| matches!(row.state, State::Ready | State::Splitting))
             .collect();
         if !seen.is_empty() {
             self.catalogue.write("mark LUNs for deletion", |rows| {

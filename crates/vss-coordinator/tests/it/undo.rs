@@ -1,7 +1,7 @@
 //! Taking back what an operation changed.
 
 use std::fs::OpenOptions;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use vss_model::{ErrorKind, OperationId, ResultCode, SetId};
 
@@ -47,6 +47,48 @@ fn a_break_is_taken_back_byte_for_byte() {
         world.service().undo(record.operation).unwrap();
         assert!(bytes(&world, &luns) == after);
     }
+}
+
+#[test]
+fn an_undo_puts_the_access_back_too() {
+    let world = World::new();
+    world.original("db", Kind::Gpt512, 1);
+    world.original("log", Kind::Mbr, 2);
+    let (set, _) = world.create(&["db", "log"]);
+    let luns = world.luns_of(set);
+    assert_eq!(
+        world.break_ex(set, 0x2),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+    // Beside its original the MBR disk keeps its signature: only its access has changed.
+    let operation = world.history()[0].operation;
+    world.service().undo(operation).unwrap();
+    for lun in &luns {
+        let mode = std::fs::metadata(world.image_of(lun))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o222, 0, "{lun}");
+    }
+}
+
+#[test]
+fn an_undo_that_fails_changes_no_disk() {
+    let (world, luns, _, operation) = broken(0x6);
+    let after = bytes(&world, &luns);
+    for nth in 1..8 {
+        world.host.writes.fail_nth(nth, false);
+        let result = world.service().undo(operation);
+        world.host.writes.fail_nth(0, false);
+        assert_eq!(
+            result.unwrap_err().kind(),
+            ErrorKind::Unexpected,
+            "write {nth}"
+        );
+        assert!(bytes(&world, &luns) == after, "write {nth}");
+        assert_eq!(world.history()[0].code, ResultCode::VSS_E_UNEXPECTED);
+    }
+    world.service().undo(operation).unwrap();
 }
 
 #[test]
