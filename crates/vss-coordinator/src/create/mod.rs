@@ -1,5 +1,6 @@
 //! The creation of a set: the sequence of provider calls, the instant, and the import.
 
+mod arrival;
 mod import;
 mod run;
 
