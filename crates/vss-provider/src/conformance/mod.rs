@@ -3,7 +3,7 @@
 //! A provider's tests describe their storage by a [`Harness`] and call
 //! [`conformance_tests!`](crate::conformance_tests), which makes one test of each check:
 //!
-//! ```ignore
+//! ```text
 //! vss_provider::conformance_tests!(MyHarness::new);
 //! ```
 //!
