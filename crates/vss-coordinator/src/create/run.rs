@@ -55,7 +55,7 @@ pub(crate) fn run(
         &finals.software_copies,
         &mut audit,
     );
-    if let (Err(_), JobFailure::Failed(_)) = (aborted, &failure) {
+    if aborted.is_err() {
         // Something may be left: the intent stays, and the next start aborts the set again.
         return Err(failure);
     }

@@ -442,3 +442,21 @@ fn sets_outlive_the_service_unless_they_are_auto_release() {
         Ok(ResultCode::VSS_S_ASYNC_FINISHED)
     );
 }
+
+/// Guards against LUNs that nobody records: the intent was forgotten although the provider could not
+/// abort the set.
+#[test]
+fn what_cannot_be_cleared_away_now_is_cleared_away_by_the_next_start() {
+    let mut world = world();
+    for method in [Method::LocateLuns, Method::AbortSnapshots] {
+        world.array.inject(Fault::next(method, Action::Veto));
+    }
+    let (set, _, job) = world.start_create(Context::NAS_ROLLBACK, &["db"]);
+    assert_eq!(job.query_status(), ResultCode::VSS_E_PROVIDER_VETO);
+    assert!(!world.is_listed(set));
+    assert_eq!(world.array.luns().len(), 3, "the copy is left");
+    world.restart();
+    assert_eq!(world.array.luns().len(), 2);
+    assert!(world.history()[0].recovered);
+    world.create(&["db"]);
+}
