@@ -85,6 +85,16 @@ pub struct Patch {
 }
 
 impl Patch {
+    /// A patch of these stages, as they were read from somewhere. Nothing is checked: a patch that may
+    /// come from anywhere is [checked](Self::check) when it is applied.
+    #[must_use]
+    pub const fn from_parts(sector_size: SectorSize, stages: Vec<Stage>) -> Self {
+        Self {
+            sector_size,
+            stages,
+        }
+    }
+
     /// True if there is nothing to change.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -185,6 +185,18 @@ fn json_and_back() {
 }
 
 #[test]
+fn parts_make_the_same_patch() {
+    let (image, patch) = planned(&Gpt::new(4096, 128));
+    let again = Patch::from_parts(patch.sector_size(), patch.stages().to_vec());
+    assert_eq!(again, patch);
+    let foreign = Patch::from_parts(patch.sector_size(), patch.inverse().stages().to_vec());
+    assert_ne!(foreign, patch);
+    let disk = MemoryDisk::new(image);
+    assert_eq!(again.apply(&disk).unwrap(), Applied::Changed);
+    assert_eq!(patch.apply(&disk).unwrap(), Applied::AlreadySo);
+}
+
+#[test]
 fn made_up_patches_are_refused() {
     let cases = [
         ("empty edit", r#"{"offset":0,"old":"","new":""}"#),

@@ -35,6 +35,14 @@ impl OperationKind {
             Self::Undo => "undo",
         }
     }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Create, Self::Break, Self::Delete, Self::Undo]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
 }
 
 /// Something worth telling that happened on the way.
@@ -52,7 +60,8 @@ pub struct Event {
 
 impl Event {
     /// An event that no provider call caused.
-    pub(crate) fn plain(message: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn plain(message: impl Into<String>) -> Self {
         Self {
             provider: None,
             method: None,
@@ -115,6 +124,12 @@ pub struct AuditRecord {
     pub code: ResultCode,
     /// The failure in words, causes included.
     pub error: Option<String>,
+    /// What to do about the failure.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The copy at which a deletion failed.
+    #[serde(default)]
+    pub failed_copy: Option<SnapshotId>,
     /// True when a later start finished or undid it.
     pub recovered: bool,
     /// The flags of a break.
@@ -133,7 +148,8 @@ pub struct AuditRecord {
 
 impl AuditRecord {
     /// A record to be filled.
-    pub(crate) const fn new(
+    #[must_use]
+    pub const fn new(
         operation: OperationId,
         kind: OperationKind,
         set: SetId,
@@ -147,6 +163,8 @@ impl AuditRecord {
             finished: started,
             code: ResultCode::VSS_S_ASYNC_FINISHED,
             error: None,
+            hint: None,
+            failed_copy: None,
             recovered: false,
             flags: None,
             undone: None,
@@ -158,12 +176,12 @@ impl AuditRecord {
     }
 
     /// Notes something that happened.
-    pub(crate) fn note(&mut self, message: impl Into<String>) {
+    pub fn note(&mut self, message: impl Into<String>) {
         self.events.push(Event::plain(message));
     }
 
     /// Notes how long a step took.
-    pub(crate) fn step(&mut self, step: impl Into<String>, time: Duration) {
+    pub fn step(&mut self, step: impl Into<String>, time: Duration) {
         self.steps.push(StepTime {
             step: step.into(),
             micros: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
@@ -171,8 +189,9 @@ impl AuditRecord {
     }
 
     /// Notes the failure that ended the operation.
-    pub(crate) fn failed(&mut self, error: &Error) {
+    pub fn failed(&mut self, error: &Error) {
         self.code = error.code();
         self.error = Some(error.chain());
+        self.hint = error.hint().map(str::to_owned);
     }
 }

@@ -1,4 +1,4 @@
-//! What the catalogue keeps of sets, copies and LUNs.
+//! Sets, copies and LUNs, as the catalogue keeps them and as listings show them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use disk_identity::{Identity, Patch};
 use serde::{Deserialize, Serialize};
 use vss_model::{
-    Context, LunInformation, ProviderId, SetId, SnapshotId, SnapshotProperties, Timestamp,
+    Context, LunInformation, ProviderId, SetId, SnapshotAttributes, SnapshotId, SnapshotProperties,
+    SnapshotState, Timestamp,
 };
 
 /// How far the copies of a set hang together in time.
@@ -118,4 +119,38 @@ impl SetRecord {
             .iter()
             .filter_map(|name| self.luns.iter().find(|lun| lun.name == *name))
     }
+}
+
+/// What a listing says of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetSummary {
+    /// Its id.
+    pub set_id: SetId,
+    /// The context it was made in.
+    pub context: Context,
+    /// What its copies are worth together.
+    pub consistency: Consistency,
+    /// When it was taken.
+    pub created: Timestamp,
+    /// For how long writes were held, in microseconds.
+    pub held_micros: u64,
+}
+
+/// What a listing says of a copy: less than [`SnapshotProperties`], for listings of very many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopySummary {
+    /// Its id.
+    pub id: SnapshotId,
+    /// Its set.
+    pub set_id: SetId,
+    /// The volume that it is a copy of.
+    pub original: String,
+    /// Where it can be opened.
+    pub device: String,
+    /// Its provider.
+    pub provider_id: ProviderId,
+    /// Its attributes.
+    pub attributes: SnapshotAttributes,
+    /// Where it stands.
+    pub status: SnapshotState,
 }
