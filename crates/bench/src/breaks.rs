@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vss_coordinator::AuditRecord;
+use vss_service::AuditRecord;
 
 use crate::args::Args;
 use crate::floor::{self, Walk};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use disk_identity::Patch;
-use vss_coordinator::AuditRecord;
+use vss_service::AuditRecord;
 
 use crate::Result;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vss_coordinator::{
-    AnyProvider, AuditRecord, BackupComponents, Caller, Coordinator, Job, LinuxHost, StateDir,
-    StatePaths,
+    AnyProvider, Caller, Coordinator, Job, LinuxHost, Requester, StateDir, StatePaths,
 };
 use vss_model::{Context, HardwareOptions, ProviderId, SetId};
 use vss_provider_file::FileArray;
+use vss_service::{AuditRecord, SourceObject};
 
 use crate::measure::timed;
 use crate::{Result, gpt};
@@ -66,7 +66,7 @@ impl Rig {
             for lun in luns {
                 session.add_to_snapshot_set(lun, ProviderId::NULL)?;
             }
-            finished(&session.do_snapshot_set()?)?;
+            finished(&session.do_snapshot_set(None)?)?;
             Ok((set, session))
         })?;
         Ok((time, set))
@@ -85,21 +85,21 @@ impl Rig {
     }
 
     /// A session for breaks.
-    pub(crate) fn session(&self) -> Result<BackupComponents> {
+    pub(crate) fn session(&self) -> Result<Requester> {
         Ok(self.coordinator.administration(Caller::Privileged)?)
     }
 
     /// Breaks the sets, all at once; from the first call to the end of the last job.
     pub(crate) fn break_all(
         &self,
-        session: &BackupComponents,
+        session: &Requester,
         sets: &[SetId],
     ) -> Result<(Duration, Vec<Arc<AuditRecord>>)> {
         timed(&self.root, || {
             let mut jobs = Vec::new();
             for set in sets {
                 let mut job = None;
-                session.break_snapshot_set_ex(*set, BREAK_FLAGS, Some(&mut job))?;
+                session.break_snapshot_set_ex(*set, BREAK_FLAGS, None, Some(&mut job))?;
                 jobs.extend(job);
             }
             jobs.iter().map(finished).collect()
@@ -125,12 +125,13 @@ impl Rig {
 
     /// Deletes a set with its LUNs.
     pub(crate) fn delete(&self, set: SetId) -> Result<()> {
-        self.session()?.delete_snapshot_set(set)?;
+        self.session()?
+            .delete_snapshots(SourceObject::Set(set), None)?;
         Ok(())
     }
 }
 
-fn finished(job: &Job<AuditRecord>) -> Result<Arc<AuditRecord>> {
+fn finished(job: &Job) -> Result<Arc<AuditRecord>> {
     job.wait(None);
     match (job.report(), job.error()) {
         (Some(report), _) => Ok(report),

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use vss_coordinator::AuditRecord;
 use vss_model::ResultCode;
+use vss_service::AuditRecord;
 
 use crate::scenario::Scenario;
 use crate::service::{Command, Service};

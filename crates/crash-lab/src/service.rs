@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use vss_coordinator::{
-    AnyProvider, AuditRecord, Caller, Coordinator, LinuxHost, StateDir, StatePaths,
-};
+use vss_coordinator::{AnyProvider, Caller, Coordinator, LinuxHost, StateDir, StatePaths};
 use vss_model::{Context, Error, ErrorKind, OperationId, ProviderId, SetId};
 use vss_provider_file::{Adopt, FileArray};
+use vss_service::{AuditRecord, SourceObject};
 
 use crate::disks::ORIGINALS;
 use crate::{Outcome, fail};
@@ -80,7 +79,7 @@ impl Service {
         for volume in VOLUMES {
             session.add_to_snapshot_set(volume, ProviderId::NULL)?;
         }
-        let job = session.do_snapshot_set()?;
+        let job = session.do_snapshot_set(None)?;
         job.wait(None);
         match job.error() {
             None => Ok(set),
@@ -95,7 +94,7 @@ impl Service {
     pub fn break_set(&self, set: SetId, flags: u32) -> Result<OperationId, Error> {
         let session = self.coordinator.administration(Caller::Privileged)?;
         let mut slot = None;
-        session.break_snapshot_set_ex(set, flags, Some(&mut slot))?;
+        session.break_snapshot_set_ex(set, flags, None, Some(&mut slot))?;
         let job = slot.ok_or_else(|| Error::new(ErrorKind::Unexpected, "the break gave no job"))?;
         job.wait(None);
         match job.error() {
@@ -110,7 +109,8 @@ impl Service {
     /// As `DeleteSnapshots`; a copy that stays is an error too.
     pub fn delete(&self, set: SetId) -> Result<(), Error> {
         let session = self.coordinator.administration(Caller::Privileged)?;
-        match session.delete_snapshot_set(set)?.failure {
+        let deleted = session.delete_snapshots(SourceObject::Set(set), None)?;
+        match deleted.failure {
             None => Ok(()),
             Some((_, error)) => Err(error),
         }
@@ -121,7 +121,7 @@ impl Service {
     /// # Errors
     /// As the coordinator's undo.
     pub fn undo(&self, operation: OperationId) -> Result<AuditRecord, Error> {
-        self.coordinator.undo(operation)
+        self.coordinator.undo(operation, None)
     }
 
     /// Masks a LUN.

@@ -5,9 +5,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use vss_coordinator::{AuditRecord, CatalogueReader};
+use vss_coordinator::CatalogueReader;
 use vss_model::{Context, SetId};
 use vss_provider_file::{FileArray, Lun};
+use vss_service::AuditRecord;
 
 use crate::Outcome;
 use crate::service::{self, Service};

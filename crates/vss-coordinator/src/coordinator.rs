@@ -1,20 +1,21 @@
 //! The service: opens a state folder, recovers it, and hands out requester sessions.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use disk_identity::{SectorSize, observe};
-use vss_model::{
-    BreakFlags, Context, Error, ErrorKind, OperationId, ProviderProperties, SessionId, SetId,
-};
+use disk_identity::{Identifier, SectorSize, observe};
+use vss_model::{Context, Error, ErrorKind, OperationId, ProviderProperties, SessionId, SetId};
+use vss_service::{AuditRecord, BreakPlan, CopyProgress, Listener, Refusal, SetRecord, SetState};
 
-use crate::break_set::{self, BreakPlan};
+use crate::break_set;
 use crate::engine::Engine;
 use crate::host::Host;
+use crate::job::Job;
 use crate::providers::{AnyProvider, Providers};
-use crate::records::{SetRecord, SetState};
 use crate::recovery;
-use crate::report::AuditRecord;
-use crate::session::BackupComponents;
+use crate::session::{Requester, break_flags};
 use crate::state_dir::StateDir;
 use crate::undo;
 use crate::world;
@@ -67,10 +68,10 @@ impl Coordinator {
             .collect()
     }
 
-    /// A new requester session (`CreateVssBackupComponents`).
+    /// A new requester session (`CreateVssRequester`).
     #[must_use]
-    pub fn create_backup_components(&self, caller: Caller) -> BackupComponents {
-        BackupComponents::new(
+    pub fn create_backup_components(&self, caller: Caller) -> Requester {
+        Requester::new(
             Arc::clone(&self.engine),
             SessionId::from_uuid(self.engine.host.new_uuid()),
             caller,
@@ -81,7 +82,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// `E_ACCESSDENIED`.
-    pub fn administration(&self, caller: Caller) -> Result<BackupComponents, Error> {
+    pub fn administration(&self, caller: Caller) -> Result<Requester, Error> {
         let session = self.create_backup_components(caller);
         session.initialize_for_backup()?;
         session.set_context(Context::ALL.bits())?;
@@ -92,7 +93,8 @@ impl Coordinator {
     ///
     /// # Errors
     /// The error that the break would end with.
-    pub fn plan_break(&self, set: SetId, flags: BreakFlags) -> Result<BreakPlan, Error> {
+    pub fn plan_break(&self, set: SetId, flags: u32) -> Result<BreakPlan, Error> {
+        let flags = break_flags(flags)?;
         let record = self.set(set)?;
         for copy in &record.copies {
             self.engine
@@ -126,8 +128,89 @@ impl Coordinator {
     ///
     /// # Errors
     /// See the rules in the README; whatever the error, no disk is half changed.
-    pub fn undo(&self, operation: OperationId) -> Result<AuditRecord, Error> {
-        undo::undo(&self.engine, operation)
+    pub fn undo(
+        &self,
+        operation: OperationId,
+        id: Option<OperationId>,
+    ) -> Result<AuditRecord, Error> {
+        undo::undo(&self.engine, operation, id)
+    }
+
+    /// The operations in work, oldest first.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Job> {
+        self.engine.operations.running()
+    }
+
+    /// A handle of an operation, running or over.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`.
+    pub fn operation(&self, id: OperationId) -> Result<Job, Error> {
+        self.engine.find_operation(id)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::ObjectNotFound,
+                format!("there is no operation {id}"),
+            )
+            .with_hint("vss history lists them")
+        })
+    }
+
+    /// Has every change of every operation told, from now on, on the operation's own thread.
+    pub fn listen(&self, listener: Listener) {
+        self.engine.operations.listeners.add(listener);
+    }
+
+    /// Takes in how far the copying of the creation in work is; false when it shall stop, because a
+    /// cancel was asked for.
+    pub fn copying(&self, progress: CopyProgress) -> bool {
+        let Some(job) = self.engine.operations.creation() else {
+            return true;
+        };
+        job.copying(progress);
+        !job.is_cancel_requested()
+    }
+
+    /// Writes down calls that were refused; calls with the same caller and method add up.
+    ///
+    /// # Errors
+    /// The catalogue cannot be written.
+    pub fn record_refusals(&self, refusals: &[Refusal]) -> Result<(), Error> {
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        self.engine.catalogue().record_refusals(refusals)
+    }
+
+    /// Begins nothing new, asks what runs to stop, and waits for it until the limit is over. True when
+    /// nothing is left; what is left may be killed, and the next start ends it.
+    #[must_use]
+    pub fn shut_down(&self, limit: Duration) -> bool {
+        self.engine.operations.close(limit)
+    }
+
+    /// True while an operation works on the set, from its creation on.
+    #[must_use]
+    pub fn is_in_work(&self, set: SetId) -> bool {
+        self.engine.is_in_work(set)
+    }
+
+    /// Lets a disk appear on this host, by `present`, unless it bears an identity that a visible disk
+    /// bears, or that an operation is about to give. `sector_size` is in bytes, where it is known.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_ALREADY_EXISTS`, naming the bearer; whatever `present` gives.
+    pub fn arrive<T>(
+        &self,
+        name: &str,
+        image: &Path,
+        sector_size: Option<u32>,
+        present: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.engine.with_claims(|claimed| {
+            self.check_arrival(name, image, sector_size, claimed)?;
+            present()
+        })
     }
 
     /// Refuses an image that would bring an identity onto this host which a visible disk bears.
@@ -135,11 +218,12 @@ impl Coordinator {
     ///
     /// # Errors
     /// `VSS_E_OBJECT_ALREADY_EXISTS`, naming the bearer.
-    pub fn check_arrival(
+    fn check_arrival(
         &self,
         name: &str,
-        image: &std::path::Path,
+        image: &Path,
         sector_size: Option<u32>,
+        claimed: &HashMap<Identifier, OperationId>,
     ) -> Result<(), Error> {
         let read = self
             .engine
@@ -155,6 +239,15 @@ impl Coordinator {
         let arriving = observation.identity();
         if arriving.ids().next().is_none() {
             return Ok(());
+        }
+        if let Some(operation) = arriving.ids().find_map(|id| claimed.get(&id)) {
+            return Err(Error::new(
+                ErrorKind::ObjectAlreadyExists,
+                format!(
+                    "LUN {name} bears an identity that operation {operation} is about to give to another disk"
+                ),
+            )
+            .with_hint("wait for that operation to end: vss watch"));
         }
         let presented = world::presented(&self.engine.providers)?;
         let own = image.canonicalize().ok();

@@ -5,32 +5,77 @@
 
 use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, Timestamp};
 use vss_provider::Method;
+use vss_service::{AuditRecord, CopyRecord, DeleteOutcome, DiskReport, OperationKind, SetRecord};
 
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
 use crate::intent::{EmptyLun, Intent};
+use crate::job::OperationHead;
+use crate::operations::Admitted;
 use crate::providers::{self, AnyProvider};
-use crate::records::{CopyRecord, SetRecord};
-use crate::report::{AuditRecord, DiskReport, OperationKind};
 use crate::world;
 
-/// How far a deletion came (`DeleteSnapshots`): it stops at the first failure.
-#[derive(Debug)]
-pub struct DeleteOutcome {
-    /// Copies deleted.
-    pub deleted: u32,
-    /// The copy that could not be deleted, and why.
-    pub failure: Option<(SnapshotId, Error)>,
-}
-
-/// Deletes `copies` of a set, in order.
+/// Deletes `copies` of a set, in order, as an admitted operation.
 pub(crate) fn delete(
     engine: &Engine,
+    admitted: Admitted,
     set: &SetRecord,
     copies: &[SnapshotId],
 ) -> Result<DeleteOutcome, Error> {
-    let operation = engine.new_operation();
-    let started = engine.host.now();
+    let mut outcome = None;
+    let job = admitted.job().clone();
+    admitted.run(|job| {
+        // It cannot be cancelled: the caller waits for it.
+        let _ = job.pass_no_return();
+        let (record, failure) = carry_out(engine, job.head(), set, copies)?;
+        outcome = Some(DeleteOutcome {
+            operation: record.operation,
+            deleted: u32::try_from(record.copies.len()).unwrap_or(u32::MAX),
+            failure: failure.clone(),
+        });
+        match failure {
+            None => Ok(record),
+            Some((_, error)) => Err(error.into()),
+        }
+    });
+    match outcome {
+        Some(outcome) => Ok(outcome),
+        None => match job.result() {
+            Err(error) => Err(error),
+            Ok(record) => Ok(outcome_of(record)),
+        },
+    }
+}
+
+/// The outcome of a deletion that is on record.
+pub(crate) fn outcome_of(record: AuditRecord) -> DeleteOutcome {
+    DeleteOutcome {
+        operation: record.operation,
+        deleted: u32::try_from(record.copies.len()).unwrap_or(u32::MAX),
+        failure: record.failed_copy.map(|copy| {
+            let error = Error::new(
+                ErrorKind::from_code(record.code).unwrap_or(ErrorKind::Unexpected),
+                record.error.unwrap_or_default(),
+            );
+            let error = match record.hint {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            };
+            (copy, error)
+        }),
+    }
+}
+
+/// The record of the deletion, and the copy at which it stopped.
+fn carry_out(
+    engine: &Engine,
+    head: &OperationHead,
+    set: &SetRecord,
+    copies: &[SnapshotId],
+) -> Result<(AuditRecord, Option<(SnapshotId, Error)>), Error> {
+    let OperationHead {
+        operation, started, ..
+    } = *head;
     let mut audit = AuditRecord::new(operation, OperationKind::Delete, set.set_id, started);
     let mut gone: Vec<SnapshotId> = Vec::new();
     let mut failure = None;
@@ -86,14 +131,12 @@ pub(crate) fn delete(
         gone.extend(hardware);
     }
     audit.copies.clone_from(&gone);
-    if let Some((_, error)) = &failure {
+    if let Some((copy, error)) = &failure {
         audit.failed(error);
+        audit.failed_copy = Some(*copy);
     }
     engine.finish(set.set_id, &gone, &mut audit)?;
-    Ok(DeleteOutcome {
-        deleted: u32::try_from(gone.len()).unwrap_or(u32::MAX),
-        failure,
-    })
+    Ok((audit, failure))
 }
 
 /// LUNs on which no copy is left once `going` and `gone` are.

@@ -1,17 +1,22 @@
 //! What all operations share: catalogue, providers, host, and who works on what.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use disk_identity::Identifier;
 use vss_model::{Error, ErrorKind, OperationId, SessionId, SetId, SnapshotId};
+use vss_service::AuditRecord;
 
 use crate::catalogue::{Catalogue, CatalogueReader, JournalEntry};
 use crate::host::Host;
+use crate::operations::Operations;
 use crate::providers::Providers;
-use crate::report::AuditRecord;
 use crate::state_dir::StateDir;
+
+/// Most readers that are kept open.
+const IDLE_READERS: usize = 16;
 
 /// The shared parts of a coordinator.
 pub(crate) struct Engine {
@@ -20,10 +25,15 @@ pub(crate) struct Engine {
     catalogue: Mutex<Catalogue>,
     catalogue_path: PathBuf,
     work: Mutex<Work>,
+    /// Held by the one undo that runs.
+    undo: Mutex<()>,
     /// Identifiers that running operations are about to give to disks.
     claims: Mutex<HashMap<Identifier, OperationId>>,
     /// Told whenever a set becomes free.
     freed: Condvar,
+    pub(crate) operations: Arc<Operations>,
+    /// Readers that nobody uses at the moment.
+    readers: Mutex<Vec<CatalogueReader>>,
     /// Held as long as anything may still be changed, also by jobs that outlive their coordinator.
     _state: StateDir,
 }
@@ -50,8 +60,11 @@ impl Engine {
             catalogue: Mutex::new(Catalogue::open(&catalogue_path)?),
             catalogue_path,
             work: Mutex::new(Work::default()),
+            undo: Mutex::new(()),
             claims: Mutex::new(HashMap::new()),
             freed: Condvar::new(),
+            operations: Arc::default(),
+            readers: Mutex::default(),
             _state: state,
         })
     }
@@ -63,9 +76,21 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A reader of its own, which waits for nobody.
-    pub(crate) fn reader(&self) -> Result<CatalogueReader, Error> {
-        CatalogueReader::open(&self.catalogue_path)
+    /// A reader that nobody else uses meanwhile and that waits for nobody.
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, Error> {
+        let idle = self.readers().pop();
+        let reader = match idle {
+            Some(reader) => reader,
+            None => CatalogueReader::open(&self.catalogue_path)?,
+        };
+        Ok(Reader {
+            engine: self,
+            reader: Some(reader),
+        })
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<CatalogueReader>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
@@ -106,8 +131,29 @@ impl Engine {
         Ok((value, Claim { engine, operation }))
     }
 
+    /// Waits until no other undo runs.
+    pub(crate) fn undo_right(&self) -> MutexGuard<'_, ()> {
+        self.undo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the identifiers that operations are about to give, and keeps others from being given
+    /// while `work` runs.
+    pub(crate) fn with_claims<T>(
+        &self,
+        work: impl FnOnce(&HashMap<Identifier, OperationId>) -> T,
+    ) -> T {
+        work(&self.claims.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// True while an operation works on the set, from its creation on.
+    pub(crate) fn is_in_work(&self, set: SetId) -> bool {
+        self.work().busy.contains_key(&set)
+            || self.operations.running().iter().any(|job| job.set() == set)
+    }
+
     /// Takes the creation right of the machine for a session.
     pub(crate) fn start_creation(&self, session: SessionId) -> Result<(), Error> {
+        self.operations.check_open()?;
         let mut work = self.work();
         if work.creation.is_some() {
             return Err(Error::new(
@@ -187,6 +233,33 @@ impl Drop for Claim {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|_, operation| *operation != self.operation);
+    }
+}
+
+/// A reader of the catalogue, given back when this is dropped.
+pub(crate) struct Reader<'a> {
+    engine: &'a Engine,
+    reader: Option<CatalogueReader>,
+}
+
+impl Deref for Reader<'_> {
+    type Target = CatalogueReader;
+
+    fn deref(&self) -> &CatalogueReader {
+        self.reader
+            .as_ref()
+            .expect("a reader is there until it is dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            let mut idle = self.engine.readers();
+            if idle.len() < IDLE_READERS {
+                idle.push(reader);
+            }
+        }
     }
 }
 

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use disk_identity::Patch;
 use serde::{Deserialize, Serialize};
 use vss_model::{LunInformation, OperationId, ProviderId, SnapshotId};
-
-use crate::break_set::BreakPlan;
+use vss_service::BreakPlan;
 
 /// What an operation is about to do, with all that is needed to finish or undo it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,180 +1,213 @@
 //! A running operation (`IVssAsync`): status, wait, cancel, progress by disk.
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use vss_model::{Error, ErrorKind, OperationId, ResultCode, SetId};
+use vss_model::{BreakFlags, Error, ErrorKind, OperationId, ResultCode, SetId, Timestamp};
+use vss_service::{
+    AuditRecord, CancelAnswer, CopyProgress, DiskProgress, DiskStage, OperationKind,
+    OperationState, VssAsync,
+};
 
-/// How far one disk of an operation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DiskStage {
-    /// Nothing has happened to it.
-    Waiting,
-    /// Its table is being written, or it is being copied or masked.
-    Working,
-    /// What was planned is durable.
-    Done,
-    /// Something went wrong with it.
-    Failed,
-}
-
-/// Progress of one disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DiskProgress {
-    /// Name of the LUN.
-    pub lun: String,
-    /// How far it is.
-    pub stage: DiskStage,
-}
-
-/// What a call to [`Job::cancel`] came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CancelAnswer {
-    /// The request was taken (`S_OK`). Past the point of no return the operation still runs to its end.
-    Taken,
-    /// The operation is over (`VSS_S_ASYNC_FINISHED`).
-    Finished,
-    /// It was cancelled already (`VSS_S_ASYNC_CANCELLED`).
-    Cancelled,
-    /// It had failed already, with this code.
-    Failed(ResultCode),
-}
+use crate::operations::Listeners;
 
 #[derive(Debug)]
-enum Outcome<T> {
+enum Outcome {
     Pending,
-    Finished(Arc<T>),
+    Finished(Arc<AuditRecord>),
     Cancelled,
     Failed(Arc<Error>),
 }
 
 #[derive(Debug)]
-struct State<T> {
-    outcome: Outcome<T>,
+struct State {
+    outcome: Outcome,
+    version: u64,
     cancel_requested: bool,
     past_no_return: bool,
+    cut_off: bool,
     disks: Vec<DiskProgress>,
+    copying: Option<CopyProgress>,
 }
 
-#[derive(Debug)]
-struct Shared<T> {
-    operation: OperationId,
-    set: SetId,
-    state: Mutex<State<T>>,
+/// What is fixed about an operation when it begins.
+#[derive(Debug, Clone)]
+pub(crate) struct OperationHead {
+    pub(crate) operation: OperationId,
+    pub(crate) kind: OperationKind,
+    pub(crate) set: SetId,
+    pub(crate) started: Timestamp,
+    /// The flags of a break.
+    pub(crate) flags: Option<BreakFlags>,
+    /// The operation that an undo takes back.
+    pub(crate) undone: Option<OperationId>,
+}
+
+struct Shared {
+    head: OperationHead,
+    state: Mutex<State>,
     changed: Condvar,
+    listeners: Listeners,
 }
 
 /// A handle of an operation in work. Dropping it does not stop the operation.
-#[derive(Debug)]
-pub struct Job<T> {
-    shared: Arc<Shared<T>>,
+#[derive(Clone)]
+pub struct Job {
+    shared: Arc<Shared>,
 }
 
-impl<T> Clone for Job<T> {
-    fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("head", &self.shared.head)
+            .field("state", &*self.lock())
+            .finish()
     }
 }
 
-impl<T: Send + Sync + 'static> Job<T> {
-    /// Starts `work` on a thread of its own.
-    ///
-    /// # Errors
-    /// `E_OUTOFMEMORY` when no thread is to be had.
-    pub(crate) fn spawn(
-        operation: OperationId,
-        set: SetId,
-        work: impl FnOnce(&Job<T>) -> Result<T, JobFailure> + Send + 'static,
-    ) -> Result<Self, Error> {
-        let job = Self::detached(operation, set);
-        let worker = job.clone();
-        thread::Builder::new()
-            .name(format!("op-{}", &operation.to_string()[..8]))
-            .spawn(move || {
-                // A worker that dies must not leave its waiters hanging.
-                let guard = FinishGuard { job: &worker };
-                let outcome = match work(&worker) {
-                    Ok(value) => Outcome::Finished(Arc::new(value)),
-                    Err(JobFailure::Cancelled) => Outcome::Cancelled,
-                    Err(JobFailure::Failed(error)) => Outcome::Failed(Arc::new(error)),
-                };
-                worker.finish(outcome);
-                drop(guard);
-            })
-            .map_err(|error| {
-                Error::new(ErrorKind::OutOfMemory, "could not start a worker thread")
-                    .with_source(error)
-            })?;
-        Ok(job)
-    }
-}
-
-impl<T> Job<T> {
-    /// A handle with no thread behind it, for work that nobody waits for.
-    pub(crate) fn detached(operation: OperationId, set: SetId) -> Self {
+impl Job {
+    /// An operation that has just begun.
+    pub(crate) fn new(head: OperationHead, listeners: Listeners) -> Self {
         Self {
             shared: Arc::new(Shared {
-                operation,
-                set,
+                head,
                 state: Mutex::new(State {
                     outcome: Outcome::Pending,
+                    version: 1,
                     cancel_requested: false,
                     past_no_return: false,
+                    cut_off: false,
                     disks: Vec::new(),
+                    copying: None,
                 }),
                 changed: Condvar::new(),
+                listeners,
             }),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    /// One that is over, as its record has it.
+    #[must_use]
+    pub fn of_record(record: AuditRecord) -> Self {
+        let job = Self::new(
+            OperationHead {
+                operation: record.operation,
+                kind: record.kind,
+                set: record.set,
+                started: record.started,
+                flags: record.flags,
+                undone: record.undone,
+            },
+            Listeners::default(),
+        );
+        if record.code == ResultCode::VSS_S_ASYNC_FINISHED {
+            let done = |lun: &str| DiskProgress {
+                lun: lun.to_owned(),
+                stage: DiskStage::Done,
+            };
+            job.lock().disks = record.disks.iter().map(|disk| done(&disk.lun)).collect();
+        }
+        let outcome = match record.code {
+            ResultCode::VSS_S_ASYNC_FINISHED => Outcome::Finished(Arc::new(record)),
+            ResultCode::VSS_S_ASYNC_CANCELLED => Outcome::Cancelled,
+            code => {
+                let error = Error::new(
+                    ErrorKind::from_code(code).unwrap_or(ErrorKind::Unexpected),
+                    record
+                        .error
+                        .unwrap_or_else(|| "the operation failed".to_owned()),
+                );
+                Outcome::Failed(Arc::new(match record.hint {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
+                }))
+            }
+        };
+        job.lock().outcome = outcome;
+        job
+    }
+
+    /// One that was cut off, or could not be ended, as the journal has it: the next start ends it.
+    pub(crate) fn of_journal(entry: &OperationState) -> Self {
+        let job = Self::new(
+            OperationHead {
+                operation: entry.operation,
+                kind: entry.kind,
+                set: entry.set,
+                started: entry.started,
+                flags: None,
+                undone: None,
+            },
+            Listeners::default(),
+        );
+        job.lock().cut_off = true;
+        job
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.shared
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(&self, outcome: Outcome<T>) {
-        let mut state = self.state();
-        if matches!(state.outcome, Outcome::Pending) {
-            state.outcome = outcome;
+    /// Changes the state and tells everybody who waits or listens.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        {
+            let mut state = self.lock();
+            change(&mut state);
+            state.version += 1;
         }
-        drop(state);
+        self.tell();
+    }
+
+    /// Tells everybody who waits or listens.
+    pub(crate) fn tell(&self) {
         self.shared.changed.notify_all();
+        self.shared.listeners.tell(self);
+    }
+
+    pub(crate) fn head(&self) -> &OperationHead {
+        &self.shared.head
+    }
+
+    /// Ends the operation. The first end counts.
+    pub(crate) fn finish(&self, result: Result<AuditRecord, JobFailure>) {
+        self.change(|state| {
+            if matches!(state.outcome, Outcome::Pending) {
+                state.copying = None;
+                state.outcome = match result {
+                    Ok(report) => Outcome::Finished(Arc::new(report)),
+                    Err(JobFailure::Cancelled) => Outcome::Cancelled,
+                    Err(JobFailure::Failed(error)) => Outcome::Failed(Arc::new(error)),
+                };
+            }
+        });
     }
 
     /// The operation's id, under which its audit record can be read later.
     #[must_use]
     pub fn operation(&self) -> OperationId {
-        self.shared.operation
+        self.shared.head.operation
     }
 
     /// The set it works on.
     #[must_use]
     pub fn set(&self) -> SetId {
-        self.shared.set
+        self.shared.head.set
     }
 
     /// Pending, finished, cancelled, or the failure (`QueryStatus`).
     #[must_use]
     pub fn query_status(&self) -> ResultCode {
-        match &self.state().outcome {
-            Outcome::Pending => ResultCode::VSS_S_ASYNC_PENDING,
-            Outcome::Finished(_) => ResultCode::VSS_S_ASYNC_FINISHED,
-            Outcome::Cancelled => ResultCode::VSS_S_ASYNC_CANCELLED,
-            Outcome::Failed(error) => error.code(),
-        }
+        code(&self.lock().outcome)
     }
 
     /// The failure, once there is one.
     #[must_use]
     pub fn error(&self) -> Option<Arc<Error>> {
-        match &self.state().outcome {
+        match &self.lock().outcome {
             Outcome::Failed(error) => Some(Arc::clone(error)),
             _ => None,
         }
@@ -182,85 +215,149 @@ impl<T> Job<T> {
 
     /// What the operation gave, once it is finished.
     #[must_use]
-    pub fn report(&self) -> Option<Arc<T>> {
-        match &self.state().outcome {
+    pub fn report(&self) -> Option<Arc<AuditRecord>> {
+        match &self.lock().outcome {
             Outcome::Finished(report) => Some(Arc::clone(report)),
             _ => None,
+        }
+    }
+
+    /// What the operation gave, or why it gave nothing.
+    pub(crate) fn result(&self) -> Result<AuditRecord, Error> {
+        match &self.lock().outcome {
+            Outcome::Finished(report) => Ok(AuditRecord::clone(report)),
+            Outcome::Failed(error) => Err(Error::clone(error)),
+            Outcome::Cancelled | Outcome::Pending => Err(Error::new(
+                ErrorKind::Unexpected,
+                "the operation ended without a result",
+            )
+            .with_hint("see vss history")),
+        }
+    }
+
+    /// How the operation stands.
+    #[must_use]
+    pub fn state(&self) -> OperationState {
+        self.state_of(&self.lock())
+    }
+
+    fn state_of(&self, state: &State) -> OperationState {
+        let head = &self.shared.head;
+        OperationState {
+            operation: head.operation,
+            kind: head.kind,
+            set: head.set,
+            started: head.started,
+            version: state.version,
+            code: code(&state.outcome),
+            cancel_requested: state.cancel_requested,
+            past_no_return: state.past_no_return,
+            cut_off: state.cut_off,
+            disks: state.disks.clone(),
+            copying: state.copying.clone(),
+            error: match &state.outcome {
+                Outcome::Failed(error) => Some(Arc::clone(error)),
+                _ => None,
+            },
+            report: match &state.outcome {
+                Outcome::Finished(report) => Some(Arc::clone(report)),
+                _ => None,
+            },
         }
     }
 
     /// Waits for the end, or for the time limit, and says nothing of how it ended (`Wait`, spec:
     /// requester §9). `None` waits without limit.
     pub fn wait(&self, limit: Option<Duration>) {
+        drop(self.wait_until(limit, |_| false));
+    }
+
+    /// Waits until `enough` holds of the pending operation, the end, or the time limit.
+    fn wait_until(
+        &self,
+        limit: Option<Duration>,
+        enough: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'_, State> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut state = self.state();
-        while matches!(state.outcome, Outcome::Pending) {
+        let changed = &self.shared.changed;
+        let mut state = self.lock();
+        while matches!(state.outcome, Outcome::Pending) && !enough(&state) {
             state = match deadline {
-                None => self
-                    .shared
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let Some(left) = deadline.checked_duration_since(Instant::now()) else {
-                        return;
+                        return state;
                     };
-                    self.shared
-                        .changed
+                    changed
                         .wait_timeout(state, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
             };
         }
+        state
     }
 
     /// Asks for the operation to be given up (`Cancel`): honoured until the point of no return
     /// (spec: break §2.2 rule 4).
     pub fn cancel(&self) -> CancelAnswer {
-        let mut state = self.state();
-        match &state.outcome {
-            Outcome::Finished(_) => CancelAnswer::Finished,
-            Outcome::Cancelled => CancelAnswer::Cancelled,
-            Outcome::Failed(error) => CancelAnswer::Failed(error.code()),
-            Outcome::Pending => {
-                state.cancel_requested = true;
-                CancelAnswer::Taken
+        {
+            let mut state = self.lock();
+            match &state.outcome {
+                Outcome::Finished(_) => return CancelAnswer::Finished,
+                Outcome::Cancelled => return CancelAnswer::Cancelled,
+                Outcome::Failed(error) => return CancelAnswer::Failed(error.code()),
+                Outcome::Pending => {}
             }
+            state.cancel_requested = true;
+            state.version += 1;
         }
+        self.tell();
+        CancelAnswer::Taken
     }
 
     /// How far each disk is.
     #[must_use]
     pub fn progress(&self) -> Vec<DiskProgress> {
-        self.state().disks.clone()
+        self.lock().disks.clone()
     }
 
     /// True once nothing can be cancelled any more.
     #[must_use]
     pub fn is_past_no_return(&self) -> bool {
-        self.state().past_no_return
+        self.lock().past_no_return
+    }
+
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.lock().cancel_requested
     }
 
     pub(crate) fn set_disks(&self, names: impl IntoIterator<Item = String>) {
-        self.state().disks = names
+        let disks = names
             .into_iter()
             .map(|lun| DiskProgress {
                 lun,
                 stage: DiskStage::Waiting,
             })
             .collect();
+        self.change(|state| state.disks = disks);
     }
 
     pub(crate) fn disk_stage(&self, lun: &str, stage: DiskStage) {
-        if let Some(disk) = self.state().disks.iter_mut().find(|disk| disk.lun == lun) {
-            disk.stage = stage;
-        }
+        self.change(|state| {
+            if let Some(disk) = state.disks.iter_mut().find(|disk| disk.lun == lun) {
+                disk.stage = stage;
+            }
+        });
+    }
+
+    pub(crate) fn copying(&self, progress: CopyProgress) {
+        self.change(|state| state.copying = Some(progress));
     }
 
     /// Gives up here if that was asked for.
     pub(crate) fn check_cancel(&self) -> Result<(), JobFailure> {
-        if self.state().cancel_requested {
+        if self.is_cancel_requested() {
             Err(JobFailure::Cancelled)
         } else {
             Ok(())
@@ -269,12 +366,54 @@ impl<T> Job<T> {
 
     /// Passes the point of no return, unless a cancel came first.
     pub(crate) fn pass_no_return(&self) -> Result<(), JobFailure> {
-        let mut state = self.state();
-        if state.cancel_requested {
-            return Err(JobFailure::Cancelled);
+        {
+            let mut state = self.lock();
+            if state.cancel_requested {
+                return Err(JobFailure::Cancelled);
+            }
+            state.past_no_return = true;
+            state.copying = None;
+            state.version += 1;
         }
-        state.past_no_return = true;
+        self.tell();
         Ok(())
+    }
+}
+
+fn code(outcome: &Outcome) -> ResultCode {
+    match outcome {
+        Outcome::Pending => ResultCode::VSS_S_ASYNC_PENDING,
+        Outcome::Finished(_) => ResultCode::VSS_S_ASYNC_FINISHED,
+        Outcome::Cancelled => ResultCode::VSS_S_ASYNC_CANCELLED,
+        Outcome::Failed(error) => error.code(),
+    }
+}
+
+impl VssAsync for Job {
+    fn operation(&self) -> OperationId {
+        self.operation()
+    }
+
+    fn set(&self) -> SetId {
+        self.set()
+    }
+
+    fn state(&self) -> Result<OperationState, Error> {
+        Ok(self.state())
+    }
+
+    fn next(&self, seen: u64, limit: Option<Duration>) -> Result<OperationState, Error> {
+        let state = self.wait_until(limit, |state| state.version > seen);
+        Ok(self.state_of(&state))
+    }
+
+    fn wait(&self, limit: Option<Duration>) -> Result<(), Error> {
+        self.wait(limit);
+        Ok(())
+    }
+
+    fn cancel(&self) -> Result<CancelAnswer, Error> {
+        Ok(self.cancel())
     }
 }
 
@@ -290,18 +429,5 @@ pub(crate) enum JobFailure {
 impl From<Error> for JobFailure {
     fn from(error: Error) -> Self {
         Self::Failed(error)
-    }
-}
-
-struct FinishGuard<'a, T> {
-    job: &'a Job<T>,
-}
-
-impl<T> Drop for FinishGuard<'_, T> {
-    fn drop(&mut self) {
-        self.job.finish(Outcome::Failed(Arc::new(Error::new(
-            ErrorKind::Unexpected,
-            "the worker of this operation died; the next start finishes or undoes it",
-        ))));
     }
 }

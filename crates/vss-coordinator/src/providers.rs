@@ -7,8 +7,7 @@ use vss_model::{Error, ErrorKind, ProviderId, ProviderProperties};
 use vss_provider::{
     HardwareProvider, Method, Provider, ProviderResult, SoftwareProvider, is_allowed_from,
 };
-
-use crate::report::Event;
+use vss_service::Event;
 
 /// A provider of either kind.
 #[derive(Clone)]

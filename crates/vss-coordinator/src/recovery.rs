@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use vss_model::{Error, ErrorKind};
+use vss_service::{AuditRecord, OperationKind};
 
 use crate::break_set;
 use crate::catalogue::JournalEntry;
@@ -10,7 +11,7 @@ use crate::create;
 use crate::delete;
 use crate::engine::Engine;
 use crate::intent::Intent;
-use crate::report::{AuditRecord, OperationKind};
+use crate::job::OperationHead;
 use crate::undo;
 
 /// Finishes or undoes everything that was cut off, oldest first; then releases the copies whose
@@ -111,14 +112,22 @@ fn end(engine: &Arc<Engine>, entry: &JournalEntry) -> Result<AuditRecord, Error>
 }
 
 /// Auto-release copies die with their requester, and every requester of an earlier run is gone.
-fn release_orphans(engine: &Engine) -> Result<(), Error> {
+fn release_orphans(engine: &Arc<Engine>) -> Result<(), Error> {
     let ids = engine.catalogue().set_ids()?;
     for id in ids {
         let Some(set) = engine.catalogue().auto_release_set(id)? else {
             continue;
         };
         let copies: Vec<_> = set.copies.iter().map(|copy| copy.id()).collect();
-        delete::delete(engine, &set, &copies)?;
+        let head = OperationHead {
+            operation: engine.new_operation(),
+            kind: OperationKind::Delete,
+            set: id,
+            started: engine.host.now(),
+            flags: None,
+            undone: None,
+        };
+        delete::delete(engine, engine.admit_own(head)?, &set, &copies)?;
     }
     Ok(())
 }

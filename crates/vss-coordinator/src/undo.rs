@@ -1,15 +1,19 @@
 //! Taking back the identity changes of a finished operation, from its record.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use disk_identity::{Observation, Patch, PatchState, SectorSize, observe};
+use disk_identity::{Identifier, Observation, Patch, PatchState, SectorSize, observe};
 use vss_model::{Error, ErrorKind, OperationId, SetId};
+use vss_service::{AuditRecord, DiskReport, OperationKind};
 
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
 use crate::intent::{Intent, UndoDisk};
+use crate::job::{Job, OperationHead};
+use crate::operations::Admission;
 use crate::parallel;
-use crate::report::{AuditRecord, DiskReport, OperationKind};
 use crate::world::{self, Presented};
 
 /// A disk of an undo, found and looked at.
@@ -28,7 +32,42 @@ struct Target {
 /// `VSS_E_OBJECT_NOT_FOUND` for an unknown operation, `E_INVALIDARG` for one that changed no
 /// identity, `VSS_E_BAD_STATE` for a disk that is a shadow copy, or was changed since, and
 /// `VSS_E_BREAK_REVERT_ID_FAILED` when an identity that would come back is in use.
-pub(crate) fn undo(engine: &Engine, operation: OperationId) -> Result<AuditRecord, Error> {
+pub(crate) fn undo(
+    engine: &Arc<Engine>,
+    operation: OperationId,
+    id: Option<OperationId>,
+) -> Result<AuditRecord, Error> {
+    let is_same = |head: &OperationHead| head.undone == Some(operation);
+    let known = match engine.known(id, is_same)? {
+        Some(job) => job,
+        None => {
+            let head = OperationHead {
+                operation: id.unwrap_or_else(|| engine.new_operation()),
+                kind: OperationKind::Undo,
+                set: SetId::NULL,
+                started: engine.host.now(),
+                flags: None,
+                undone: Some(operation),
+            };
+            match engine.admit(head, is_same)? {
+                Admission::New(admitted) => {
+                    let job = admitted.job().clone();
+                    // It cannot be cancelled: the caller waits for it.
+                    let _ = job.pass_no_return();
+                    admitted.run(|job| Ok(attempt(engine, operation, job)?));
+                    job
+                }
+                Admission::Known(job) => job,
+            }
+        }
+    };
+    known.wait(None);
+    known.result()
+}
+
+fn attempt(engine: &Arc<Engine>, operation: OperationId, job: &Job) -> Result<AuditRecord, Error> {
+    // Two undos could want the same disk.
+    let _alone = engine.undo_right();
     let record = engine.catalogue().audit(operation)?.ok_or_else(|| {
         Error::new(
             ErrorKind::ObjectNotFound,
@@ -55,8 +94,25 @@ pub(crate) fn undo(engine: &Engine, operation: OperationId) -> Result<AuditRecor
         .collect::<Result<Vec<_>, _>>()?;
     refuse_collisions(engine, &presented, &targets)?;
 
-    let started = engine.host.now();
-    let id = engine.new_operation();
+    let OperationHead {
+        operation: id,
+        started,
+        ..
+    } = *job.head();
+    let (_, _claim) = engine.claim(id, |claimed| {
+        let given = given(&targets)?;
+        match given
+            .iter()
+            .find(|identifier| claimed.contains_key(*identifier))
+        {
+            Some(identifier) => Err(Error::new(
+                ErrorKind::BreakRevertIdFailed,
+                format!("another operation is about to give {identifier} to a disk"),
+            )
+            .with_hint("wait for it to end: vss watch")),
+            None => Ok(((), given)),
+        }
+    })?;
     let mut audit = AuditRecord::new(id, OperationKind::Undo, SetId::NULL, started);
     audit.undone = Some(operation);
     if targets.iter().all(|target| target.already) {
@@ -193,6 +249,21 @@ fn after(target: &Target) -> Result<Observation, Error> {
         )
         .with_source(error)
     })
+}
+
+/// Identifiers that disks are to bear which do not bear them now.
+fn given(targets: &[Target]) -> Result<Vec<Identifier>, Error> {
+    let mut given = Vec::new();
+    for target in targets {
+        let now: HashSet<Identifier> = target.now.identity().ids().collect();
+        given.extend(
+            after(target)?
+                .identity()
+                .ids()
+                .filter(|id| !now.contains(id)),
+        );
+    }
+    Ok(given)
 }
 
 /// No two visible disks may come to bear one identity.

@@ -47,19 +47,18 @@ pub(crate) fn clone(source: &File, target: &File) -> io::Result<bool> {
 /// `progress` is told the bytes dealt with so far, of the size of the source. Nothing is synced.
 ///
 /// # Errors
-/// Reading or writing failed, or the source shrank meanwhile.
+/// Reading or writing failed, the source shrank meanwhile, or `progress` gave an error.
 pub(crate) fn copy(
     source: &File,
     target: &File,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64) -> io::Result<()>,
 ) -> io::Result<()> {
     let size = source.metadata()?.len();
     if clone(source, target)? {
         if target.metadata()?.len() != size {
             return Err(shrank());
         }
-        progress(size, size);
-        return Ok(());
+        return progress(size, size);
     }
     copy_extents(source, target, size, Way::Kernel, progress)
 }
@@ -76,7 +75,7 @@ fn copy_extents(
     target: &File,
     size: u64,
     mut way: Way,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64) -> io::Result<()>,
 ) -> io::Result<()> {
     target.set_len(size)?;
     let mut buffer = Vec::new();
@@ -102,11 +101,10 @@ fn copy_extents(
                 return Err(shrank());
             }
             at += copied;
-            progress(at, size);
+            progress(at, size)?;
         }
     }
-    progress(size, size);
-    Ok(())
+    progress(size, size)
 }
 
 /// The first range at or after `at` that holds data; `None` when the rest is a hole. A file system
@@ -199,6 +197,7 @@ mod tests {
             let mut told = Vec::new();
             copy_extents(&source, &target, 40 * MIB, way, &mut |done, total| {
                 told.push((done, total));
+                Ok(())
             })
             .unwrap();
             assert!(bytes(&target) == expected, "{way:?}");
@@ -207,7 +206,7 @@ mod tests {
             assert_eq!(told.last(), Some(&(40 * MIB, 40 * MIB)));
         }
         let target = tempfile::tempfile().unwrap();
-        copy(&source, &target, &mut |_, _| {}).unwrap();
+        copy(&source, &target, &mut |_, _| Ok(())).unwrap();
         assert!(bytes(&target) == expected);
     }
 
@@ -216,7 +215,7 @@ mod tests {
         let source = tempfile::tempfile().unwrap();
         source.set_len(5 * MIB).unwrap();
         let target = tempfile::tempfile().unwrap();
-        copy_extents(&source, &target, 5 * MIB, Way::Kernel, &mut |_, _| {}).unwrap();
+        copy_extents(&source, &target, 5 * MIB, Way::Kernel, &mut |_, _| Ok(())).unwrap();
         assert_eq!(target.metadata().unwrap().len(), 5 * MIB);
     }
 

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io;
 use std::sync::{Arc, PoisonError};
 
 use uuid::Uuid;
@@ -40,8 +41,8 @@ pub struct CopyProgress {
     pub count: usize,
 }
 
-/// Who is told of progress.
-pub(crate) type ProgressFn = dyn Fn(CopyProgress) + Send + Sync;
+/// Who is told of progress; false stops the copying.
+pub(crate) type ProgressFn = dyn Fn(CopyProgress) -> bool + Send + Sync;
 
 /// How far a set has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,19 +68,28 @@ pub(crate) struct SetUnderWay {
 impl FileArray {
     /// Names who is to be told how far copying has come; `None` for nobody.
     ///
-    /// The callback runs in the thread that commits, between writes: it should return at once.
+    /// The callback runs in the thread that commits, between writes: it should return at once. When
+    /// it returns false, the copying stops there and the commit fails.
     pub fn on_progress(&self, callback: Option<Arc<ProgressFn>>) {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = callback;
     }
 
-    pub(crate) fn tell(&self, progress: CopyProgress) {
+    /// Tells of progress.
+    ///
+    /// # Errors
+    /// Whoever was told wants the copying to stop.
+    pub(crate) fn tell(&self, progress: CopyProgress) -> io::Result<()> {
         let callback = self
             .progress
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let Some(callback) = callback {
-            callback(progress);
+        match callback {
+            Some(callback) if !callback(progress) => Err(io::Error::new(
+                io::ErrorKind::Interrupted,
+                "the copying was stopped, as somebody asked",
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -94,7 +94,7 @@ impl FileArray {
                 total_bytes,
                 index,
                 count,
-            });
+            })
         })
         .map_err(io_failed("copy the image", &image))
     }

@@ -7,14 +7,14 @@ use std::path::Path;
 
 use disk_identity::{Identity, Patch, PatchState};
 use vss_model::{Error, ErrorKind, IdentityRevert};
+use vss_service::{
+    AuditRecord, BreakPlan, DiskPlan, DiskStage, Event, IdentityDecision, LunRecord, SetRecord,
+};
 
-use super::plan::{BreakPlan, DiskPlan, IdentityDecision};
 use super::run::{Ending, bystanders, find, look, stage};
 use crate::engine::Engine;
-use crate::job::{DiskStage, Job};
+use crate::job::Job;
 use crate::parallel;
-use crate::records::{LunRecord, SetRecord};
-use crate::report::{AuditRecord, Event};
 use crate::world::{self, Presented};
 
 /// What was written to a disk.
@@ -59,7 +59,7 @@ pub(super) fn convert(
     engine: &Engine,
     set: &SetRecord,
     plan: &BreakPlan,
-    job: Option<&Job<AuditRecord>>,
+    job: Option<&Job>,
     audit: &mut AuditRecord,
 ) -> Ending {
     let all = plan.flags.identity() == IdentityRevert::All;

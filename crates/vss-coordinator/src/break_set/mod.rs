@@ -5,6 +5,6 @@ mod plan;
 mod recover;
 mod run;
 
-pub use plan::{BreakFacts, BreakPlan, DiskFacts, DiskPlan, IdentityDecision, Notice, plan_break};
+pub use plan::{BreakFacts, DiskFacts, plan_break};
 pub(crate) use recover::recover;
 pub(crate) use run::{BreakRequest, dry_run, run};

@@ -1,19 +1,16 @@
 //! What a break will do: facts and flags in, steps or one error out. No input or output.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::path::PathBuf;
 
 use disk_identity::{
     Change, Identifier, Identity, Observation, PartitionIdentity, Patch, attributes,
 };
-use serde::{Deserialize, Serialize};
 use vss_model::{
-    BreakFlags, Disposition, Error, ErrorKind, HardwareOptions, IdentityRevert, OperationId, SetId,
-    SnapshotId,
+    BreakFlags, Disposition, Error, ErrorKind, HardwareOptions, IdentityRevert, OperationId,
 };
+use vss_service::{BreakPlan, DiskPlan, IdentityDecision, LunRecord, Notice, SetRecord};
 
-use crate::records::{LunRecord, SetRecord};
 use crate::world::VisibleDisk;
 
 /// What is known when a break is planned.
@@ -42,97 +39,20 @@ pub struct DiskFacts {
     pub observation: Observation,
 }
 
-/// A call that a provider gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// The copy it is about.
-    pub snapshot: SnapshotId,
-    /// Exactly one flag.
-    pub flag: HardwareOptions,
-    /// Names of the copy's LUNs.
-    pub luns: Vec<String>,
-}
-
-/// What becomes of a disk's identity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "decision", content = "reason")]
-pub enum IdentityDecision {
-    /// It gets its original's identity back.
-    Reverted,
-    /// It has its original's identity already.
-    AlreadyOriginal,
-    /// It keeps what it has, because it was asked to.
-    Kept,
-    /// It keeps what it has, because the original's identity is in use or cannot be put back; says why.
-    KeptOnCollision(String),
-    /// It leaves this host as it is.
-    Masked,
-}
-
-impl fmt::Display for IdentityDecision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reverted => f.write_str("identity of the original"),
-            Self::AlreadyOriginal => f.write_str("has the identity of the original already"),
-            Self::Kept => f.write_str("identity kept"),
-            Self::KeptOnCollision(why) => write!(f, "identity kept: {why}"),
-            Self::Masked => f.write_str("masked"),
-        }
-    }
-}
-
-/// What a break does to one disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskPlan {
-    /// Name of its LUN.
-    pub lun: String,
-    /// Where it was when this was planned.
-    pub device: PathBuf,
-    /// What becomes of its identity.
-    pub identity: IdentityDecision,
-    /// Who it is now; `None` when masking.
-    pub before: Option<Identity>,
-    /// Who it will be; `None` when masking.
-    pub after: Option<Identity>,
-    /// What is written: identity, attribute bits and checksums.
-    pub patch: Patch,
-    /// What is written instead if the identity must stay after all: attribute bits and checksums.
-    pub fallback: Patch,
-    /// Whether it refuses writes now.
-    pub read_only_before: bool,
-    /// Whether it will.
-    pub read_only_after: bool,
-}
-
-/// All that a break does, in order; also what the journal keeps and a dry run prints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BreakPlan {
-    /// The set.
-    pub set_id: SetId,
-    /// The flags.
-    pub flags: BreakFlags,
-    /// What providers are told first, copy by copy in set order (spec: break §6.1).
-    pub notices: Vec<Notice>,
-    /// What is done to each disk.
-    pub disks: Vec<DiskPlan>,
-}
-
-impl BreakPlan {
-    /// Identifiers that disks are to bear which do not bear them now.
-    pub(crate) fn given(&self) -> Vec<Identifier> {
-        let ids = |identity: &Option<Identity>| -> HashSet<Identifier> {
-            identity.iter().flat_map(Identity::ids).collect()
-        };
-        self.disks
-            .iter()
-            .flat_map(|disk| {
-                let before = ids(&disk.before);
-                let mut after = ids(&disk.after);
-                after.retain(|id| !before.contains(id));
-                after
-            })
-            .collect()
-    }
+/// Identifiers that disks are to bear which do not bear them now.
+pub(crate) fn given(plan: &BreakPlan) -> Vec<Identifier> {
+    let ids = |identity: &Option<Identity>| -> HashSet<Identifier> {
+        identity.iter().flat_map(Identity::ids).collect()
+    };
+    plan.disks
+        .iter()
+        .flat_map(|disk| {
+            let before = ids(&disk.before);
+            let mut after = ids(&disk.after);
+            after.retain(|id| !before.contains(id));
+            after
+        })
+        .collect()
 }
 
 /// Plans a break (spec: break §4 to §6).

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use disk_identity::PatchState;
 use vss_model::{Disposition, Error};
+use vss_service::{AuditRecord, BreakPlan, DiskPlan, OperationKind, SetRecord};
 
 use super::convert::{Devices, convert, is_overtaken, take_back};
-use super::plan::BreakPlan;
 use super::run::{self, BreakRequest, conclude, disk_reports, find, mask};
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
-use crate::job::{Job, JobFailure};
-use crate::records::SetRecord;
-use crate::report::{AuditRecord, OperationKind};
+use crate::job::{Job, JobFailure, OperationHead};
+use crate::operations::Listeners;
 use crate::world;
 
 /// Finishes the break from its intent; where the world no longer allows it, takes it back and breaks
@@ -61,7 +60,19 @@ pub(crate) fn recover(
         started: entry.started,
         recovered: true,
     };
-    match run::run(engine, &request, &Job::detached(entry.operation, entry.set)) {
+    // Nobody waits for it.
+    let job = Job::new(
+        OperationHead {
+            operation: entry.operation,
+            kind: OperationKind::Break,
+            set: entry.set,
+            started: entry.started,
+            flags: Some(plan.flags),
+            undone: None,
+        },
+        Listeners::default(),
+    );
+    match run::run(engine, &request, &job) {
         Ok(audit) => Ok(audit),
         Err(JobFailure::Failed(error)) => Err(error),
         Err(JobFailure::Cancelled) => Err(Error::new(
@@ -72,7 +83,7 @@ pub(crate) fn recover(
 }
 
 /// True when anything of the plan may be on the disk already.
-fn has_begun(engine: &Engine, disk: &super::plan::DiskPlan, found: &world::Presented) -> bool {
+fn has_begun(engine: &Engine, disk: &DiskPlan, found: &world::Presented) -> bool {
     let device = &found.lun.device;
     let read_only = engine.host.is_read_only(device).ok();
     if read_only.is_some_and(|now| now != disk.read_only_before) {

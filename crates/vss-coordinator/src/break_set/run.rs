@@ -9,17 +9,19 @@ use vss_model::{
     BreakFlags, Disposition, Error, ErrorKind, IdentityRevert, OperationId, SnapshotId, Timestamp,
 };
 use vss_provider::Method;
+use vss_service::{
+    AuditRecord, BreakPlan, DiskReport, DiskStage, IdentityDecision, LunRecord, Notice,
+    OperationKind, SetRecord,
+};
 
 use super::convert::convert;
-use super::plan::{BreakFacts, BreakPlan, DiskFacts, IdentityDecision, plan_break};
+use super::plan::{BreakFacts, DiskFacts, given, plan_break};
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
 use crate::intent::Intent;
-use crate::job::{DiskStage, Job, JobFailure};
+use crate::job::{Job, JobFailure};
 use crate::parallel;
 use crate::providers;
-use crate::records::{LunRecord, SetRecord};
-use crate::report::{AuditRecord, DiskReport, OperationKind};
 use crate::world::{self, Presented, VisibleDisk};
 
 /// A break that passed the checks of the call.
@@ -78,7 +80,7 @@ pub(crate) fn dry_run(
 pub(crate) fn run(
     engine: &Arc<Engine>,
     request: &BreakRequest,
-    job: &Job<AuditRecord>,
+    job: &Job,
 ) -> Result<AuditRecord, JobFailure> {
     let mut audit = AuditRecord::new(
         request.operation,
@@ -121,7 +123,7 @@ pub(super) fn conclude(
 fn attempt(
     engine: &Arc<Engine>,
     request: &BreakRequest,
-    job: &Job<AuditRecord>,
+    job: &Job,
     audit: &mut AuditRecord,
 ) -> Result<Ending, JobFailure> {
     let BreakRequest {
@@ -148,7 +150,7 @@ fn attempt(
             },
             *flags,
         )?;
-        let given = plan.given();
+        let given = given(&plan);
         Ok((plan, given))
     })?;
     audit.step("plan", engine.host.monotonic() - clock);
@@ -308,7 +310,7 @@ fn tell(
     set: &SetRecord,
     plan: &BreakPlan,
     audit: &mut AuditRecord,
-    mut told: impl FnMut(&super::plan::Notice),
+    mut told: impl FnMut(&Notice),
 ) -> Result<(), Error> {
     for notice in &plan.notices {
         let luns: Vec<&LunRecord> = notice
@@ -354,7 +356,7 @@ pub(super) fn mask(
     engine: &Engine,
     set: &SetRecord,
     plan: &BreakPlan,
-    job: Option<&Job<AuditRecord>>,
+    job: Option<&Job>,
     audit: &mut AuditRecord,
 ) -> Ending {
     let clock = engine.host.monotonic();
@@ -404,7 +406,7 @@ pub(super) fn mask(
     Ending { gone, result }
 }
 
-pub(super) fn stage(job: Option<&Job<AuditRecord>>, lun: &str, stage: DiskStage) {
+pub(super) fn stage(job: Option<&Job>, lun: &str, stage: DiskStage) {
     if let Some(job) = job {
         job.disk_stage(lun, stage);
     }

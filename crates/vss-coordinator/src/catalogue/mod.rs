@@ -22,12 +22,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use vss_model::{Error, ErrorKind, OperationId, ProviderId, SetId, SnapshotId, Timestamp};
+use vss_service::{AuditRecord, CopyRecord, LunRecord, Refusal, SetRecord};
 
 use crate::intent::Intent;
-use crate::records::{CopyRecord, LunRecord, SetRecord};
-use crate::report::AuditRecord;
 
-pub use query::{CatalogueReader, CopySummary, SetSummary};
+pub use query::CatalogueReader;
 
 /// The catalogue, open for changes. One for a state folder.
 #[derive(Debug)]
@@ -156,6 +155,13 @@ impl Catalogue {
             schema::remove_copies(transaction, entry.set, gone)?;
             schema::put_intent(transaction, entry, &document)?;
             Ok(())
+        })
+    }
+
+    /// Writes down calls that were refused.
+    pub(crate) fn record_refusals(&mut self, refusals: &[Refusal]) -> Result<(), Error> {
+        self.transaction("record refused calls", |transaction| {
+            schema::add_refusals(transaction, refusals)
         })
     }
 

@@ -4,16 +4,17 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row};
-use serde::Serialize;
 use vss_model::{
-    Context, Error, OperationId, ProviderId, SetId, SnapshotAttributes, SnapshotId,
-    SnapshotProperties, SnapshotState, Timestamp,
+    Context, Error, ErrorKind, OperationId, ProviderId, ResultCode, SetId, SnapshotAttributes,
+    SnapshotId, SnapshotProperties, SnapshotState, Timestamp,
+};
+use vss_service::{
+    AuditRecord, CopySummary, Object, OperationKind, OperationState, Refusal, SetRecord, SetState,
+    SetSummary,
 };
 
 use super::document::Sealed;
 use super::{failed, schema};
-use crate::records::{Consistency, SetRecord, SetState};
-use crate::report::AuditRecord;
 
 /// Columns of a copy that queries read, in the order of [`read_properties`].
 macro_rules! copy_columns {
@@ -52,40 +53,6 @@ pub(super) fn read_properties(row: &Row<'_>) -> rusqlite::Result<SnapshotPropert
     })
 }
 
-/// What a listing says of a set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SetSummary {
-    /// Its id.
-    pub set_id: SetId,
-    /// The context it was made in.
-    pub context: Context,
-    /// What its copies are worth together.
-    pub consistency: Consistency,
-    /// When it was taken.
-    pub created: Timestamp,
-    /// For how long writes were held, in microseconds.
-    pub held_micros: u64,
-}
-
-/// What a listing says of a copy: less than [`SnapshotProperties`], for listings of very many.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopySummary {
-    /// Its id.
-    pub id: SnapshotId,
-    /// Its set.
-    pub set_id: SetId,
-    /// The volume that it is a copy of.
-    pub original: String,
-    /// Where it can be opened.
-    pub device: String,
-    /// Its provider.
-    pub provider_id: ProviderId,
-    /// Its attributes.
-    pub attributes: SnapshotAttributes,
-    /// Where it stands.
-    pub status: SnapshotState,
-}
-
 /// The catalogue, open for reading; beside a running owner if need be.
 #[derive(Debug)]
 pub struct CatalogueReader {
@@ -103,6 +70,12 @@ impl CatalogueReader {
             connection: schema::open_reader(path)?,
             path: path.to_owned(),
         })
+    }
+
+    /// True when there was a catalogue to open.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.connection.is_some()
     }
 
     fn rows<T>(
@@ -293,17 +266,169 @@ impl CatalogueReader {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn unfinished(&self) -> Result<Vec<(OperationId, SetId, String)>, Error> {
+    pub fn unfinished(&self) -> Result<Vec<OperationState>, Error> {
         self.rows(
-            "SELECT operation_id, set_id, kind FROM journal ORDER BY rowid",
+            "SELECT operation_id, set_id, kind, started FROM journal ORDER BY rowid",
             [],
             |row| {
-                Ok((
-                    OperationId::from_uuid(row.get(0)?),
-                    SetId::from_uuid(row.get(1)?),
-                    row.get(2)?,
-                ))
+                let kind = OperationKind::from_name(&row.get::<_, String>(2)?);
+                let kind = kind.unwrap_or(OperationKind::Undo);
+                Ok(OperationState {
+                    operation: OperationId::from_uuid(row.get(0)?),
+                    kind,
+                    set: SetId::from_uuid(row.get(1)?),
+                    started: Timestamp(row.get(3)?),
+                    version: 0,
+                    code: ResultCode::VSS_S_ASYNC_PENDING,
+                    cancel_requested: false,
+                    // A creation is journalled before its point of no return, all others at it.
+                    past_no_return: kind != OperationKind::Create,
+                    cut_off: true,
+                    disks: Vec::new(),
+                    copying: None,
+                    error: None,
+                    report: None,
+                })
             },
         )
+    }
+
+    /// How many sets and copies requesters see.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn counts(&self) -> Result<(u64, u64), Error> {
+        let count = |sql: &str| {
+            let number = self.rows(sql, [schema::VISIBLE], |row| row.get::<_, i64>(0))?;
+            Ok::<u64, Error>(number.first().map_or(0, |n| u64::try_from(*n).unwrap_or(0)))
+        };
+        Ok((
+            count("SELECT COUNT(*) FROM shadow_set WHERE state = ?1")?,
+            count(
+                "SELECT COUNT(*) FROM shadow_copy c JOIN shadow_set s ON s.set_id = c.set_id
+                 WHERE s.state = ?1",
+            )?,
+        ))
+    }
+
+    /// The last operations that failed, newest first.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn failures(&self, limit: usize) -> Result<Vec<AuditRecord>, Error> {
+        self.rows(
+            "SELECT version, crc, document FROM audit WHERE code NOT IN (?1, ?2)
+             ORDER BY number DESC LIMIT ?3",
+            rusqlite::params![
+                ResultCode::VSS_S_ASYNC_FINISHED.0,
+                ResultCode::VSS_S_ASYNC_CANCELLED.0,
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ],
+            |row| Sealed::from_row(row, 0),
+        )?
+        .iter()
+        .map(|sealed| sealed.open("audit record"))
+        .collect()
+    }
+
+    /// Everything whose id begins with these hexadecimal digits: sets, copies, finished operations,
+    /// and unfinished ones; at most `most` of it.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG` for anything but hexadecimal digits; the catalogue cannot be read.
+    pub fn find(&self, digits: &str, most: usize) -> Result<Vec<Object>, Error> {
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("{digits:?} is not the beginning of an id"),
+            )
+            .with_hint("an id begins with hexadecimal digits; leave dashes and braces out"));
+        }
+        let most_rows = i64::try_from(most).unwrap_or(i64::MAX);
+        let pattern = format!("{}%", digits.to_ascii_uppercase());
+        let of = |sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<Object>| {
+            self.rows(sql, rusqlite::params![pattern, most_rows], read)
+        };
+        let mut found = of(
+            "SELECT set_id FROM shadow_set WHERE hex(set_id) LIKE ?1 AND state = 1
+             ORDER BY rowid LIMIT ?2",
+            |row| Ok(Object::Set(SetId::from_uuid(row.get(0)?))),
+        )?;
+        found.extend(of(
+            "SELECT c.snapshot_id, c.set_id FROM shadow_copy c
+             JOIN shadow_set s ON s.set_id = c.set_id
+             WHERE hex(c.snapshot_id) LIKE ?1 AND s.state = 1 ORDER BY c.rowid LIMIT ?2",
+            |row| {
+                Ok(Object::Copy(
+                    SnapshotId::from_uuid(row.get(0)?),
+                    SetId::from_uuid(row.get(1)?),
+                ))
+            },
+        )?);
+        // What finishes between the two looks is in both, which is better than in neither.
+        let unfinished = of(
+            "SELECT operation_id FROM journal WHERE hex(operation_id) LIKE ?1 LIMIT ?2",
+            |row| Ok(Object::Unfinished(OperationId::from_uuid(row.get(0)?))),
+        )?;
+        let finished = of(
+            "SELECT operation_id FROM audit WHERE hex(operation_id) LIKE ?1
+             ORDER BY number LIMIT ?2",
+            |row| Ok(Object::Operation(OperationId::from_uuid(row.get(0)?))),
+        )?;
+        found.extend(unfinished.into_iter().filter(|one| {
+            !finished
+                .iter()
+                .any(|other| matches!((one, other), (Object::Unfinished(a), Object::Operation(b)) if a == b))
+        }));
+        found.extend(finished);
+        found.truncate(most);
+        Ok(found)
+    }
+
+    /// Calls that were refused, the last ones first.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn refusals(&self, limit: usize) -> Result<Vec<Refusal>, Error> {
+        if !self.has_refusals()? {
+            return Ok(Vec::new());
+        }
+        self.rows(
+            "SELECT caller, method, first, last, count FROM refusal ORDER BY last DESC LIMIT ?1",
+            [i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| {
+                Ok(Refusal {
+                    caller: row.get(0)?,
+                    method: row.get(1)?,
+                    first: Timestamp(row.get(2)?),
+                    last: Timestamp(row.get(3)?),
+                    count: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
+                })
+            },
+        )
+    }
+
+    /// How many calls were refused.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn refused(&self) -> Result<u64, Error> {
+        if !self.has_refusals()? {
+            return Ok(0);
+        }
+        let sum = self.rows("SELECT COALESCE(SUM(count), 0) FROM refusal", [], |row| {
+            row.get::<_, i64>(0)
+        })?;
+        Ok(sum.first().map_or(0, |n| u64::try_from(*n).unwrap_or(0)))
+    }
+
+    /// False for a catalogue of version 1 that nobody has opened for changes since.
+    fn has_refusals(&self) -> Result<bool, Error> {
+        let tables = self.rows(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'refusal'",
+            [],
+            |_| Ok(()),
+        )?;
+        Ok(!tables.is_empty())
     }
 }

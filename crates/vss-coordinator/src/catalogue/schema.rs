@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Row, Transaction, params};
 use vss_model::{Context, Error, ErrorKind, SetId, SnapshotId, Timestamp};
+use vss_service::{AuditRecord, Consistency, CopyRecord, LunRecord, Refusal, SetRecord, SetState};
 
 use super::document::Sealed;
 use super::{JournalEntry, failed};
-use crate::records::{Consistency, CopyRecord, LunRecord, SetRecord, SetState};
-use crate::report::AuditRecord;
 
 /// "vssc": tells our database from others.
 const APPLICATION_ID: i32 = 0x7673_7363;
-/// Version of the tables.
-const SCHEMA_VERSION: i32 = 1;
+/// Version of the tables. Version 1 had no refusals.
+const SCHEMA_VERSION: i32 = 2;
+const FIRST_VERSION: i32 = 1;
 /// Only checkpoints and schema changes of another process can make us wait at all.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 
@@ -80,6 +80,21 @@ CREATE TABLE audit(
 CREATE INDEX audit_set ON audit(set_id);
 ";
 
+/// What version 2 added.
+const REFUSALS: &str = "
+CREATE TABLE refusal(
+    caller TEXT NOT NULL,
+    method TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY(caller, method)
+) STRICT;
+";
+
+/// Most rows of refusals; the oldest ones make room.
+const MOST_REFUSALS: i64 = 10_000;
+
 /// Opens for changes and makes the tables in a new database.
 pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let mut connection = Connection::open(path).map_err(failed(path, "open the database"))?;
@@ -93,12 +108,15 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     connection
         .pragma_update(None, "foreign_keys", true)
         .map_err(failed(path, "switch foreign keys on"))?;
-    if version(&connection, path)? == 0 {
+    let found = version(&connection, path)?;
+    if found < SCHEMA_VERSION {
         let transaction = connection
             .transaction()
             .map_err(failed(path, "make the tables"))?;
+        let tables = if found == 0 { TABLES } else { "" };
         transaction
-            .execute_batch(TABLES)
+            .execute_batch(tables)
+            .and_then(|()| transaction.execute_batch(REFUSALS))
             .and_then(|()| transaction.pragma_update(None, "application_id", APPLICATION_ID))
             .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
             .and_then(|()| transaction.commit())
@@ -140,7 +158,7 @@ fn version(connection: &Connection, path: &Path) -> Result<i32, Error> {
     let (application, version) = (number("application_id")?, number("user_version")?);
     match (application, version) {
         (0, 0) => Ok(0),
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(version),
+        (APPLICATION_ID, FIRST_VERSION..=SCHEMA_VERSION) => Ok(version),
         (APPLICATION_ID, newer) => Err(Error::new(
             ErrorKind::NotSupported,
             format!(
@@ -354,6 +372,33 @@ pub(super) fn finish(
             document.crc,
             document.text
         ],
+    )?;
+    Ok(())
+}
+
+/// Adds refused calls to what is on record of the same caller and method.
+pub(super) fn add_refusals(
+    transaction: &Transaction<'_>,
+    refusals: &[Refusal],
+) -> rusqlite::Result<()> {
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO refusal(caller, method, first, last, count) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT(caller, method) DO UPDATE
+         SET last = MAX(last, excluded.last), count = count + excluded.count",
+    )?;
+    for refusal in refusals {
+        add.execute(params![
+            refusal.caller,
+            refusal.method,
+            refusal.first.0,
+            refusal.last.0,
+            i64::try_from(refusal.count).unwrap_or(i64::MAX)
+        ])?;
+    }
+    transaction.execute(
+        "DELETE FROM refusal WHERE rowid NOT IN (
+             SELECT rowid FROM refusal ORDER BY last DESC LIMIT ?1)",
+        [MOST_REFUSALS],
     )?;
     Ok(())
 }

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use disk_identity::{Identity, SectorSize, observe};
 use vss_model::{Error, ErrorKind, LunInformation, ProviderId};
 use vss_provider::Method;
+use vss_service::{AuditRecord, DiskReport, DiskStage, LunRecord};
 
 use super::import::ImportPlan;
 use super::{ArrivedDisk, CreateRequest, SourceLun, plan_import};
-use crate::engine::Engine;
-use crate::job::{DiskStage, Job};
+use crate::engine::{Claim, Engine};
+use crate::job::Job;
 use crate::parallel;
 use crate::providers;
-use crate::records::LunRecord;
-use crate::report::{AuditRecord, DiskReport};
 use crate::world::{self, Presented};
 
 /// One original and its copy on the way.
@@ -114,12 +114,14 @@ pub(super) fn transport(pairs: &[Pair<'_>]) -> Vec<LunRecord> {
 }
 
 /// Makes the copies visible and gives each an identity that collides with nothing (spec: provider §6).
+///
+/// What the copies bear stays claimed until they are published or gone.
 pub(super) fn import(
-    engine: &Engine,
-    job: &Job<AuditRecord>,
+    engine: &Arc<Engine>,
+    job: &Job,
     pairs: &[Pair<'_>],
     audit: &mut AuditRecord,
-) -> Result<Vec<LunRecord>, Error> {
+) -> Result<(Vec<LunRecord>, Claim), Error> {
     let clock = engine.host.monotonic();
     let mut by_provider: BTreeMap<ProviderId, Vec<LunInformation>> = BTreeMap::new();
     for pair in pairs {
@@ -178,12 +180,16 @@ pub(super) fn import(
         .map(|observation| ArrivedDisk { observation })
         .collect();
     let mut new_id = || engine.host.new_uuid();
-    let plans = plan_import(&arrived, &identities, &mut new_id).map_err(|error| {
-        Error::new(
-            ErrorKind::Unexpected,
-            "the copies cannot be given an identity of their own",
-        )
-        .with_source(error)
+    let (plans, claim) = engine.claim(job.operation(), |claimed| {
+        let plans = plan_import(&arrived, &identities, claimed, &mut new_id).map_err(|error| {
+            Error::new(
+                ErrorKind::Unexpected,
+                "the copies cannot be given an identity of their own",
+            )
+            .with_source(error)
+        })?;
+        let ids = plans.iter().flat_map(|plan| plan.identity.ids()).collect();
+        Ok((plans, ids))
     })?;
     audit.step("look at the copies", engine.host.monotonic() - clock);
 
@@ -210,7 +216,7 @@ pub(super) fn import(
     .collect::<Result<(), Error>>()?;
     audit.step("write the identities", engine.host.monotonic() - clock);
 
-    Ok(work
+    let records = work
         .into_iter()
         .map(|(arrival, plan)| LunRecord {
             name: arrival.name.clone(),
@@ -225,7 +231,8 @@ pub(super) fn import(
             identity_changed: plan.changed,
             import_patch: plan.patch.clone(),
         })
-        .collect())
+        .collect();
+    Ok((records, claim))
 }
 
 /// Finds each copy where it arrived and proves that it is the one described.

@@ -1,9 +1,10 @@
 //! Who the arriving copies become (spec: break §4.2, §5). No input or output.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use disk_identity::{Change, Identifier, Identity, Observation, Patch, attributes};
 use uuid::Uuid;
+use vss_model::OperationId;
 
 /// A copy that has arrived.
 #[derive(Debug)]
@@ -25,14 +26,16 @@ pub(crate) struct ImportPlan {
 }
 
 /// Plans the import of the copies of a set: a copy whose identifiers another visible disk, or a copy
-/// before it, bears gets fresh ones; every copy gets the four attribute bits on its data volumes.
+/// before it, bears, or another operation is about to give, gets fresh ones; every copy gets the four attribute bits on its data volumes.
 pub(crate) fn plan_import(
     arrived: &[ArrivedDisk<'_>],
     visible: &[&Identity],
+    claimed: &HashMap<Identifier, OperationId>,
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Result<Vec<ImportPlan>, disk_identity::Error> {
     let mut taken: HashSet<Identifier> =
         visible.iter().flat_map(|identity| identity.ids()).collect();
+    taken.extend(claimed.keys());
     arrived
         .iter()
         .map(|disk| {

@@ -3,12 +3,16 @@
 //! The places of the writers are marked; none takes part yet.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use vss_model::{
     Error, ErrorKind, ProviderId, ResultCode, SetId, SnapshotAttributes, SnapshotId,
     SnapshotProperties, SnapshotState,
 };
 use vss_provider::{Method, ProviderResult};
+use vss_service::{
+    AuditRecord, Consistency, CopyRecord, LunRecord, OperationKind, SetRecord, SetState,
+};
 
 use super::arrival::{disk_report, import, targets, transport};
 use super::{CreateRequest, SourceLun, VolumeRequest};
@@ -19,14 +23,12 @@ use crate::host::HoldState;
 use crate::intent::{EmptyLun, Intent};
 use crate::job::{Job, JobFailure};
 use crate::providers::{self, AnyProvider};
-use crate::records::{Consistency, CopyRecord, LunRecord, SetRecord, SetState};
-use crate::report::{AuditRecord, OperationKind};
 
 /// Creates the set, or leaves nothing behind; the catalogue records either.
 pub(crate) fn run(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     request: &CreateRequest,
-    job: &Job<AuditRecord>,
+    job: &Job,
 ) -> Result<AuditRecord, JobFailure> {
     let mut audit = AuditRecord::new(
         request.operation,
@@ -45,6 +47,8 @@ pub(crate) fn run(
                 Err(error) => JobFailure::Failed(error),
             }
         }
+        // What was cancelled in the middle of a long copy fails there.
+        Err(JobFailure::Failed(_)) if job.is_cancel_requested() => JobFailure::Cancelled,
         Err(failure) => failure,
     };
     let aborted = abort(
@@ -198,9 +202,9 @@ pub(crate) fn abort(
 }
 
 fn attempt(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     request: &CreateRequest,
-    job: &Job<AuditRecord>,
+    job: &Job,
     audit: &mut AuditRecord,
     finals: &mut Finals,
 ) -> Result<SetRecord, JobFailure> {
@@ -237,10 +241,11 @@ fn attempt(
         .context
         .attributes()
         .contains(SnapshotAttributes::TRANSPORTABLE);
-    let luns = if transported {
-        transport(&pairs)
+    let (luns, _claim) = if transported {
+        (transport(&pairs), None)
     } else {
-        import(engine, job, &pairs, audit)?
+        let (luns, claim) = import(engine, job, &pairs, audit)?;
+        (luns, Some(claim))
     };
     job.check_cancel()?;
     if !transported {

@@ -1,23 +1,24 @@
 //! A requester session (`IVssBackupComponents` to `Ex2`, spec: requester §4 and §5).
 
+mod service;
 mod volumes;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vss_model::{
-    BreakFlags, Context, Error, ErrorKind, HardwareOptions, ObjectType, ProviderId, SessionId,
-    SetId, SnapshotAttributes, SnapshotId, SnapshotProperties,
+    BreakFlags, Context, Error, ErrorKind, HardwareOptions, ObjectType, OperationId, ProviderId,
+    SessionId, SetId, SnapshotAttributes, SnapshotId, SnapshotProperties,
 };
+use vss_service::{AuditRecord, DeleteOutcome, OperationKind, SetRecord, SetState, SourceObject};
 
 use crate::break_set::{self, BreakRequest};
 use crate::coordinator::{Caller, set_not_found};
 use crate::create::{self, CreateRequest, VolumeRequest};
-use crate::delete::{self, DeleteOutcome};
+use crate::delete;
 use crate::engine::{Engine, SetLock};
-use crate::job::Job;
+use crate::job::{Job, OperationHead};
+use crate::operations::Admission;
 use crate::providers::AnyProvider;
-use crate::records::{SetRecord, SetState};
-use crate::report::AuditRecord;
 
 /// Volumes in one set (spec: requester §14).
 pub const MAX_VOLUMES: usize = 64;
@@ -48,18 +49,18 @@ struct Session {
     context: Option<Context>,
     allow_torn: bool,
     /// The set that dies with this session.
-    auto_release: Option<Job<AuditRecord>>,
+    auto_release: Option<Job>,
 }
 
 /// One requester object: one operation. Its drop is its release, which ends auto-release copies.
-pub struct BackupComponents {
+pub struct Requester {
     engine: Arc<Engine>,
     id: SessionId,
     caller: Caller,
     session: Mutex<Session>,
 }
 
-impl BackupComponents {
+impl Requester {
     pub(crate) const fn new(engine: Arc<Engine>, id: SessionId, caller: Caller) -> Self {
         Self {
             engine,
@@ -223,8 +224,12 @@ impl BackupComponents {
     ///
     /// # Errors
     /// `VSS_E_BAD_STATE` out of order. Everything else comes through the job.
-    pub fn do_snapshot_set(&self) -> Result<Job<AuditRecord>, Error> {
+    pub fn do_snapshot_set(&self, id: Option<OperationId>) -> Result<Job, Error> {
         let mut session = self.ready()?;
+        let is_same = |head: &OperationHead| head.kind == OperationKind::Create;
+        if let Some(job) = self.engine.known(id, is_same)? {
+            return Ok(job);
+        }
         let context = session.context.unwrap_or(Context::BACKUP);
         let allow_torn = session.allow_torn;
         let open = match std::mem::replace(&mut session.phase, Phase::Done) {
@@ -234,20 +239,26 @@ impl BackupComponents {
                 return Err(no_set_open());
             }
         };
-        let request = CreateRequest {
-            operation: self.engine.new_operation(),
-            set: open.id,
-            context,
-            started: self.engine.host.now(),
-            volumes: open.volumes,
-            allow_torn,
-        };
-        let engine = Arc::clone(&self.engine);
+        // From here on the creation right goes back whatever happens.
         let right = CreationRight {
             engine: Arc::clone(&self.engine),
             session: self.id,
         };
-        let job = Job::spawn(request.operation, request.set, move |job| {
+        let head = self.head(id, OperationKind::Create, open.id, None);
+        let request = CreateRequest {
+            operation: head.operation,
+            set: open.id,
+            context,
+            started: head.started,
+            volumes: open.volumes,
+            allow_torn,
+        };
+        let admitted = match self.engine.admit(head, is_same)? {
+            Admission::New(admitted) => admitted,
+            Admission::Known(job) => return Ok(job),
+        };
+        let engine = Arc::clone(&self.engine);
+        let job = admitted.spawn(move |job| {
             let result = create::run(&engine, &request, job);
             drop(right);
             result
@@ -256,6 +267,23 @@ impl BackupComponents {
             session.auto_release = Some(job.clone());
         }
         Ok(job)
+    }
+
+    fn head(
+        &self,
+        id: Option<OperationId>,
+        kind: OperationKind,
+        set: SetId,
+        flags: Option<BreakFlags>,
+    ) -> OperationHead {
+        OperationHead {
+            operation: id.unwrap_or_else(|| self.engine.new_operation()),
+            kind,
+            set,
+            started: self.engine.host.now(),
+            flags,
+            undone: None,
+        }
     }
 
     /// `AbortBackup`: gives up a set that is not created yet; no effect when there is none.
@@ -302,41 +330,73 @@ impl BackupComponents {
     /// `VSS_E_OBJECT_NOT_FOUND`.
     pub fn get_snapshot_properties(&self, id: SnapshotId) -> Result<SnapshotProperties, Error> {
         drop(self.ready()?);
-        self.engine.reader()?.copy(id)?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::ObjectNotFound,
-                format!("there is no shadow copy {id}"),
-            )
-            .with_hint("vss list shows the copies")
-        })
+        self.engine
+            .reader()?
+            .copy(id)?
+            .ok_or_else(|| copy_not_found(id))
     }
 
-    /// `DeleteSnapshots` for one copy.
+    /// `DeleteSnapshots`: one copy after the other, up to the first failure. A repeat with the same
+    /// operation id gives the outcome of the first call.
     ///
     /// # Errors
-    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` while its set is in work.
-    pub fn delete_snapshot(&self, id: SnapshotId) -> Result<DeleteOutcome, Error> {
+    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` while the set is in work.
+    pub fn delete_snapshots(
+        &self,
+        object: SourceObject,
+        id: Option<OperationId>,
+    ) -> Result<DeleteOutcome, Error> {
         drop(self.ready()?);
-        let set = self.engine.catalogue().set_of_copy(id)?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::ObjectNotFound,
-                format!("there is no shadow copy {id}"),
-            )
-            .with_hint("vss list shows the copies")
-        })?;
-        let (record, _lock) = self.take(set, "deletion")?;
-        delete::delete(&self.engine, &record, &[id])
+        let is_same = |head: &OperationHead| {
+            head.kind == OperationKind::Delete
+                && match object {
+                    SourceObject::Set(set) => head.set == set,
+                    // The set of a copy that is gone is not known any more.
+                    SourceObject::Snapshot(_) => true,
+                }
+        };
+        if let Some(job) = self.engine.known(id, is_same)? {
+            return self.outcome_of(&job);
+        }
+        let set = match object {
+            SourceObject::Set(set) => set,
+            SourceObject::Snapshot(copy) => {
+                let found = self.engine.catalogue().set_of_copy(copy)?;
+                found.ok_or_else(|| copy_not_found(copy))?
+            }
+        };
+        // Unknown ids are not found even while something else runs.
+        self.providers_of(set)?;
+        let head = self.head(id, OperationKind::Delete, set, None);
+        let admitted = match self.engine.admit(head, is_same)? {
+            Admission::New(admitted) => admitted,
+            Admission::Known(job) => return self.outcome_of(&job),
+        };
+        let (record, _lock) = match self.take(set, "deletion") {
+            Ok(taken) => taken,
+            Err(error) => return Err(admitted.refuse(error)),
+        };
+        let copies: Vec<SnapshotId> = match object {
+            SourceObject::Set(_) => record.copies.iter().map(|copy| copy.id()).collect(),
+            SourceObject::Snapshot(copy) => {
+                if record.copies.iter().all(|one| one.id() != copy) {
+                    return Err(admitted.refuse(copy_not_found(copy)));
+                }
+                vec![copy]
+            }
+        };
+        delete::delete(&self.engine, admitted, &record, &copies)
     }
 
-    /// `DeleteSnapshots` for a set: one copy after the other, up to the first failure.
-    ///
-    /// # Errors
-    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` while it is in work.
-    pub fn delete_snapshot_set(&self, id: SetId) -> Result<DeleteOutcome, Error> {
-        drop(self.ready()?);
-        let (record, _lock) = self.take(id, "deletion")?;
-        let copies: Vec<SnapshotId> = record.copies.iter().map(|copy| copy.id()).collect();
-        delete::delete(&self.engine, &record, &copies)
+    /// The outcome of a deletion that an earlier call began.
+    fn outcome_of(&self, job: &Job) -> Result<DeleteOutcome, Error> {
+        job.wait(None);
+        match self.engine.reader()?.operation(job.operation())? {
+            Some(record) => Ok(delete::outcome_of(record)),
+            None => Err(job.result().err().unwrap_or_else(|| {
+                Error::new(ErrorKind::Unexpected, "the deletion left no record")
+            })),
+        }
     }
 
     /// Locks a set and reads it, in this order, so that what is read stays true.
@@ -366,22 +426,19 @@ impl BackupComponents {
     ///
     /// # Errors
     /// As spec break §2.1; never `VSS_E_BREAK_REVERT_ID_FAILED`.
-    pub fn break_snapshot_set(&self, set: SetId) -> Result<Arc<AuditRecord>, Error> {
-        self.privileged()?;
-        let job = self.start_break(set, BreakFlags::PLAIN)?;
+    pub fn break_snapshot_set(
+        &self,
+        set: SetId,
+        id: Option<OperationId>,
+    ) -> Result<Arc<AuditRecord>, Error> {
+        let job = self.start_break(set, BreakFlags::PLAIN, id)?;
         job.wait(None);
-        if let Some(error) = job.error() {
-            return Err(Error::new(error.kind(), error.message())
-                .with_hint(error.hint().unwrap_or("see vss history"))
-                .with_source(error.chain()));
-        }
-        job.report()
-            .ok_or_else(|| Error::new(ErrorKind::Unexpected, "the break ended without a result"))
+        job.result().map(Arc::new)
     }
 
     /// `BreakSnapshotSetEx`: checks all that arguments and catalogue can tell, in the order of spec
     /// break §2.2, and starts the rest as a job. `pp_async` of `None` stands for a null pointer; on
-    /// failure the slot holds `None`.
+    /// failure the slot holds `None`. A repeat with the same operation id gives the first one's job.
     ///
     /// # Errors
     /// As the column "sync" of spec break §2.2.
@@ -389,25 +446,32 @@ impl BackupComponents {
         &self,
         set: SetId,
         flags: u32,
-        pp_async: Option<&mut Option<Job<AuditRecord>>>,
+        id: Option<OperationId>,
+        pp_async: Option<&mut Option<Job>>,
     ) -> Result<(), Error> {
         let Some(slot) = pp_async else {
             return Err(Error::new(ErrorKind::InvalidArgument, "ppAsync is null"));
         };
         *slot = None;
         drop(self.ready()?);
-        let flags = BreakFlags::from_bits(flags).map_err(|error| {
-            Error::new(ErrorKind::InvalidArgument, "the break flags are not valid")
-                .with_hint("legal are 0x0, 0x1, 0x2, 0x4, 0x6, 0x8 and 0xA")
-                .with_source(error)
-        })?;
-        *slot = Some(self.start_break(set, flags)?);
+        *slot = Some(self.start_break(set, break_flags(flags)?, id)?);
         Ok(())
     }
 
-    fn start_break(&self, id: SetId, flags: BreakFlags) -> Result<Job<AuditRecord>, Error> {
+    fn start_break(
+        &self,
+        set: SetId,
+        flags: BreakFlags,
+        id: Option<OperationId>,
+    ) -> Result<Job, Error> {
         drop(self.ready()?);
-        for (copy, provider) in self.providers_of(id)? {
+        let is_same = |head: &OperationHead| {
+            head.kind == OperationKind::Break && head.set == set && head.flags == Some(flags)
+        };
+        if let Some(job) = self.engine.known(id, is_same)? {
+            return Ok(job);
+        }
+        for (copy, provider) in self.providers_of(set)? {
             let provider = self.engine.providers.get(provider)?;
             let AnyProvider::Hardware(provider) = provider else {
                 return Err(Error::new(
@@ -431,16 +495,25 @@ impl BackupComponents {
                 ));
             }
         }
-        let (set, lock) = self.take(id, "break")?;
+        let head = self.head(id, OperationKind::Break, set, Some(flags));
+        let (operation, started) = (head.operation, head.started);
+        let admitted = match self.engine.admit(head, is_same)? {
+            Admission::New(admitted) => admitted,
+            Admission::Known(job) => return Ok(job),
+        };
+        let (set, lock) = match self.take(set, "break") {
+            Ok(taken) => taken,
+            Err(error) => return Err(admitted.refuse(error)),
+        };
         let request = BreakRequest {
-            operation: self.engine.new_operation(),
+            operation,
             set,
             flags,
-            started: self.engine.host.now(),
+            started,
             recovered: false,
         };
         let engine = Arc::clone(&self.engine);
-        Job::spawn(request.operation, id, move |job| {
+        admitted.spawn(move |job| {
             let result = break_set::run(&engine, &request, job);
             drop(lock);
             result
@@ -448,8 +521,25 @@ impl BackupComponents {
     }
 }
 
+/// Reads the flags of a break.
+pub(crate) fn break_flags(flags: u32) -> Result<BreakFlags, Error> {
+    BreakFlags::from_bits(flags).map_err(|error| {
+        Error::new(ErrorKind::InvalidArgument, "the break flags are not valid")
+            .with_hint("legal are 0x0, 0x1, 0x2, 0x4, 0x6, 0x8 and 0xA")
+            .with_source(error)
+    })
+}
+
+fn copy_not_found(id: SnapshotId) -> Error {
+    Error::new(
+        ErrorKind::ObjectNotFound,
+        format!("there is no shadow copy {id}"),
+    )
+    .with_hint("vss list shows the copies")
+}
+
 /// Release: a set that was not created is given up, auto-release copies are deleted.
-impl Drop for BackupComponents {
+impl Drop for Requester {
     fn drop(&mut self) {
         let released = {
             let mut session = self.session();
@@ -468,7 +558,10 @@ impl Drop for BackupComponents {
         if let Ok(record) = self.visible(set) {
             let copies: Vec<SnapshotId> = record.copies.iter().map(|copy| copy.id()).collect();
             // What cannot be deleted now is deleted by the next start.
-            let _ = delete::delete(&self.engine, &record, &copies);
+            let head = self.head(None, OperationKind::Delete, set, None);
+            if let Ok(admitted) = self.engine.admit_own(head) {
+                let _ = delete::delete(&self.engine, admitted, &record, &copies);
+            }
         }
     }
 }

@@ -6,12 +6,12 @@ use vss_model::{
 };
 use vss_provider::{HardwareProvider, Method, SoftwareProvider};
 
-use super::BackupComponents;
+use super::Requester;
 use crate::create::{SourceLun, VolumeRequest};
 use crate::providers;
 use crate::world;
 
-impl BackupComponents {
+impl Requester {
     /// Finds the provider for a volume and announces the copy to it (spec: provider §3).
     pub(super) fn select(
         &self,

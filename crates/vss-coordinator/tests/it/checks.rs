@@ -12,6 +12,7 @@ use vss_coordinator::Caller;
 use vss_model::{Context, HardwareOptions, ObjectType, ProviderId, ResultCode, SetId, SnapshotId};
 use vss_provider::Method;
 use vss_provider::fake::{Action, Fault, Gate};
+use vss_service::SourceObject;
 
 use crate::images::{Kind, difference_outside, table_ranges};
 use crate::world::{SOFTWARE_VOLUME, World};
@@ -29,7 +30,7 @@ fn two_disks() -> World {
 fn check_01_unknown_set() {
     let world = two_disks();
     let set = SetId::from_uuid(uuid::Uuid::from_u128(7));
-    let error = world.session().break_snapshot_set(set).unwrap_err();
+    let error = world.session().break_snapshot_set(set, None).unwrap_err();
     assert_eq!(error.code(), ResultCode::VSS_E_OBJECT_NOT_FOUND);
     assert_eq!(
         world.break_ex(set, 0),
@@ -45,7 +46,7 @@ fn check_01_unknown_set() {
 fn check_02_software_copies_cannot_be_broken() {
     let world = two_disks();
     let (set, _) = world.create(&[SOFTWARE_VOLUME]);
-    let error = world.session().break_snapshot_set(set).unwrap_err();
+    let error = world.session().break_snapshot_set(set, None).unwrap_err();
     assert_eq!(error.code(), ResultCode::VSS_E_PROVIDER_VETO);
     for flags in [0x0, 0x1, 0x2, 0x4] {
         assert_eq!(
@@ -69,24 +70,31 @@ fn check_02_software_copies_cannot_be_broken() {
 fn check_03_unprivileged_caller() {
     let world = two_disks();
     let (set, copies) = world.create(&["db"]);
-    let service = world.service();
-    assert!(service.administration(Caller::Unprivileged).is_err());
-    let session = service.create_backup_components(Caller::Unprivileged);
+    let error = world.unprivileged().err().unwrap();
+    assert_eq!(error.code(), ResultCode::E_ACCESSDENIED);
+    // The session itself judges anew, method by method.
+    let session = world
+        .coordinator()
+        .create_backup_components(Caller::Unprivileged);
     let denied = |result: Result<(), vss_model::Error>| {
         assert_eq!(result.unwrap_err().code(), ResultCode::E_ACCESSDENIED);
     };
     denied(session.initialize_for_backup());
-    denied(session.break_snapshot_set(set).map(drop));
-    denied(session.break_snapshot_set_ex(set, 0, Some(&mut None)));
+    denied(session.break_snapshot_set(set, None).map(drop));
+    denied(session.break_snapshot_set_ex(set, 0, None, Some(&mut None)));
     denied(
         session
             .query(SnapshotId::NULL, ObjectType::None, ObjectType::Snapshot)
             .map(drop),
     );
     denied(session.get_snapshot_properties(copies[0]).map(drop));
-    denied(session.delete_snapshot_set(set).map(drop));
+    denied(
+        session
+            .delete_snapshots(SourceObject::Set(set), None)
+            .map(drop),
+    );
     // Access is judged before flags and ids.
-    denied(session.break_snapshot_set_ex(SetId::NULL, 0xFF, Some(&mut None)));
+    denied(session.break_snapshot_set_ex(SetId::NULL, 0xFF, None, Some(&mut None)));
     assert!(world.is_listed(set));
 }
 
@@ -96,14 +104,16 @@ fn check_04_no_place_for_the_async_object() {
     let (set, _) = world.create(&["db"]);
     let error = world
         .session()
-        .break_snapshot_set_ex(set, 0, None)
+        .break_snapshot_set_ex(set, 0, None, None)
         .unwrap_err();
     assert_eq!(error.code(), ResultCode::E_INVALIDARG);
     // It comes before everything else, access included.
     let session = world
-        .service()
+        .coordinator()
         .create_backup_components(Caller::Unprivileged);
-    let error = session.break_snapshot_set_ex(set, 0, None).unwrap_err();
+    let error = session
+        .break_snapshot_set_ex(set, 0, None, None)
+        .unwrap_err();
     assert_eq!(error.code(), ResultCode::E_INVALIDARG);
     assert!(world.is_listed(set));
 }
@@ -112,9 +122,9 @@ fn check_04_no_place_for_the_async_object() {
 fn an_uninitialised_session_is_in_bad_state() {
     let world = two_disks();
     let (set, _) = world.create(&["db"]);
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     let error = session
-        .break_snapshot_set_ex(set, 0xFF, Some(&mut None))
+        .break_snapshot_set_ex(set, 0xFF, None, Some(&mut None))
         .unwrap_err();
     assert_eq!(
         error.code(),
@@ -122,7 +132,7 @@ fn an_uninitialised_session_is_in_bad_state() {
         "state is judged before flags"
     );
     assert_eq!(
-        session.break_snapshot_set(set).unwrap_err().code(),
+        session.break_snapshot_set(set, None).unwrap_err().code(),
         ResultCode::VSS_E_BAD_STATE
     );
 }
@@ -168,7 +178,7 @@ fn check_06_plain_break() {
     let lun = world.luns_of(set).remove(0);
     let image = world.image_of(&lun);
     let before = world.bytes(&lun);
-    world.session().break_snapshot_set(set).unwrap();
+    world.session().break_snapshot_set(set, None).unwrap();
     assert!(!world.is_listed(set));
     let after = world.bytes(&lun);
     assert_eq!(
@@ -195,11 +205,14 @@ fn check_07_a_broken_set_is_unknown() {
     let not_found = ResultCode::VSS_E_OBJECT_NOT_FOUND;
     assert_eq!(world.break_ex(set, 0), Err(not_found));
     assert_eq!(
-        session.break_snapshot_set(set).unwrap_err().code(),
+        session.break_snapshot_set(set, None).unwrap_err().code(),
         not_found
     );
     assert_eq!(
-        session.delete_snapshot_set(set).unwrap_err().code(),
+        session
+            .delete_snapshots(SourceObject::Set(set), None)
+            .unwrap_err()
+            .code(),
         not_found
     );
     for copy in copies {
@@ -207,7 +220,13 @@ fn check_07_a_broken_set_is_unknown() {
             session.get_snapshot_properties(copy).unwrap_err().code(),
             not_found
         );
-        assert_eq!(session.delete_snapshot(copy).unwrap_err().code(), not_found);
+        assert_eq!(
+            session
+                .delete_snapshots(SourceObject::Snapshot(copy), None)
+                .unwrap_err()
+                .code(),
+            not_found
+        );
     }
     assert_eq!(world.query(), []);
 }
@@ -363,8 +382,8 @@ fn check_13_the_original_arrives_second() {
     assert_eq!(world.break_ex(set, 0x6), FINISHED);
     let image = world.image_of("db");
     let error = world
-        .service()
-        .check_arrival("db", &image, Some(512))
+        .coordinator()
+        .arrive("db", &image, Some(512), || Ok(()))
         .unwrap_err();
     assert_eq!(error.code(), ResultCode::VSS_E_OBJECT_ALREADY_EXISTS);
     assert!(error.hint().is_some());
@@ -416,7 +435,7 @@ fn check_15_no_flag_reverts_what_it_can() {
         // One present, one masked: each disk for itself, and never an error.
         world.array.mask("log").unwrap();
         match flags {
-            None => drop(world.session().break_snapshot_set(set).unwrap()),
+            None => drop(world.session().break_snapshot_set(set, None).unwrap()),
             Some(flags) => assert_eq!(world.break_ex(set, flags), FINISHED),
         }
         assert_eq!(ids(&world, &luns[0], Kind::Gpt512), imported);
@@ -439,14 +458,14 @@ fn check_15_no_flag_reverts_what_it_can() {
 #[test]
 fn check_16_a_broken_set_outlives_its_requester() {
     let world = two_disks();
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     session.initialize_for_backup().unwrap();
     session
         .set_context(Context::FILE_SHARE_BACKUP.bits())
         .unwrap();
     let set = session.start_snapshot_set().unwrap();
     session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
-    session.do_snapshot_set().unwrap().wait(None);
+    session.do_snapshot_set(None).unwrap().wait(None).unwrap();
     let lun = world.luns_of(set).remove(0);
     assert_eq!(world.break_ex(set, 0x2), FINISHED);
     world.array.clear_calls();
@@ -465,11 +484,11 @@ fn check_16_a_broken_set_outlives_its_requester() {
 #[test]
 fn an_unbroken_auto_release_set_dies_with_its_requester() {
     let world = two_disks();
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     session.initialize_for_backup().unwrap();
     let set = session.start_snapshot_set().unwrap();
     session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
-    session.do_snapshot_set().unwrap().wait(None);
+    session.do_snapshot_set(None).unwrap().wait(None).unwrap();
     assert!(world.is_listed(set));
     drop(session);
     assert!(!world.is_listed(set));
@@ -482,10 +501,17 @@ fn check_18_a_transportable_set_is_unknown_until_imported() {
     let world = two_disks();
     let context = Context::from_bits(0x39).unwrap();
     let (set, copies, job) = world.start_create(context, &["db"]);
-    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_FINISHED);
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_S_ASYNC_FINISHED
+    );
     let not_found = ResultCode::VSS_E_OBJECT_NOT_FOUND;
     assert_eq!(
-        world.session().break_snapshot_set(set).unwrap_err().code(),
+        world
+            .session()
+            .break_snapshot_set(set, None)
+            .unwrap_err()
+            .code(),
         not_found
     );
     assert_eq!(world.break_ex(set, 0x2), Err(not_found));
@@ -568,8 +594,7 @@ fn check_20_a_code_outside_the_list() {
     );
     let record = world.history().remove(0);
     assert_eq!(record.code, ResultCode::VSS_E_UNEXPECTED_PROVIDER_ERROR);
-    let logged =
-        |event: &&vss_coordinator::Event| event.method.as_deref() == Some("OnLunStateChange");
+    let logged = |event: &&vss_service::Event| event.method.as_deref() == Some("OnLunStateChange");
     let event = record.events.iter().find(logged).unwrap();
     assert!(event.provider.is_some());
     assert_eq!(event.code, Some(ResultCode::E_FAIL));
@@ -631,17 +656,23 @@ fn a_second_break_meanwhile_is_in_bad_state_and_a_query_never_waits() {
     let mut slot = None;
     world
         .session()
-        .break_snapshot_set_ex(set, 0x2, Some(&mut slot))
+        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
         .unwrap();
     gate.wait_until_entered();
     assert_eq!(world.break_ex(set, 0x2), Err(ResultCode::VSS_E_BAD_STATE));
-    let error = world.session().delete_snapshot(copies[0]).unwrap_err();
+    let error = world
+        .session()
+        .delete_snapshots(SourceObject::Snapshot(copies[0]), None)
+        .unwrap_err();
     assert_eq!(error.code(), ResultCode::VSS_E_BAD_STATE);
     assert!(world.is_listed(set), "until the end it is what it was");
     gate.open();
     let job = slot.unwrap();
-    job.wait(None);
-    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_FINISHED);
+    job.wait(None).unwrap();
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_S_ASYNC_FINISHED
+    );
 }
 
 #[test]
@@ -689,7 +720,7 @@ fn two_breaks_at_once_never_give_one_identity_twice() {
     let mut slot = None;
     world
         .session()
-        .break_snapshot_set_ex(first, 0x6, Some(&mut slot))
+        .break_snapshot_set_ex(first, 0x6, None, Some(&mut slot))
         .unwrap();
     gate.wait_until_entered();
     assert_eq!(
@@ -702,8 +733,11 @@ fn two_breaks_at_once_never_give_one_identity_twice() {
     assert_eq!(ids(&world, &lun, Kind::Gpt512), kept);
     gate.open();
     let job = slot.unwrap();
-    job.wait(None);
-    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_FINISHED);
+    job.wait(None).unwrap();
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_S_ASYNC_FINISHED
+    );
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use disk_identity::Identifier;
-use vss_coordinator::{Caller, Consistency, HostDisk};
+use vss_coordinator::HostDisk;
 use vss_model::{
     Context, ErrorKind, ObjectType, ProviderId, ResultCode, SnapshotAttributes, SnapshotId,
     SnapshotState,
 };
 use vss_provider::Method;
 use vss_provider::fake::{Action, Fault};
+use vss_service::{Consistency, SourceObject};
 
 use crate::images::{Kind, difference_outside, table_ranges};
 use crate::world::{SOFTWARE_VOLUME, World};
@@ -193,14 +194,14 @@ fn properties_of_a_copy() {
 fn queries_are_of_a_context_and_of_one_form() {
     let world = world();
     world.create(&["db"]);
-    let session = world.service().create_backup_components(Caller::Privileged);
-    let all = |session: &vss_coordinator::BackupComponents| {
+    let session = world.requester();
+    let all = |session: &dyn vss_service::BackupComponents| {
         session.query(SnapshotId::NULL, ObjectType::None, ObjectType::Snapshot)
     };
-    assert_eq!(all(&session).unwrap_err().kind(), ErrorKind::BadState);
+    assert_eq!(all(&*session).unwrap_err().kind(), ErrorKind::BadState);
     session.initialize_for_backup().unwrap();
     assert_eq!(
-        all(&session).unwrap(),
+        all(&*session).unwrap(),
         [],
         "VSS_CTX_BACKUP does not see persistent copies"
     );
@@ -228,7 +229,7 @@ fn calls_out_of_order() {
     let bad = |result: Result<(), vss_model::Error>| {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::BadState);
     };
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     bad(session.set_context(0x19));
     bad(session.start_snapshot_set().map(drop));
     session.initialize_for_backup().unwrap();
@@ -236,7 +237,7 @@ fn calls_out_of_order() {
     bad(session
         .add_to_snapshot_set("db", ProviderId::NULL)
         .map(drop));
-    bad(session.do_snapshot_set().map(drop));
+    bad(session.do_snapshot_set(None).map(drop));
     assert_eq!(
         session.set_context(0x6_0000).unwrap_err().kind(),
         ErrorKind::InvalidArgument
@@ -247,7 +248,7 @@ fn calls_out_of_order() {
     bad(session.start_snapshot_set().map(drop));
 
     // Creation is exclusive until it ends, however it ends.
-    let other = world.service().create_backup_components(Caller::Privileged);
+    let other = world.requester();
     other.initialize_for_backup().unwrap();
     assert_eq!(
         other.start_snapshot_set().unwrap_err().kind(),
@@ -266,7 +267,7 @@ fn volumes_that_cannot_be_added() {
     let world = world();
     let (set, _) = world.create(&["log"]);
     let copy = world.luns_of(set).remove(0);
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     session.initialize_for_backup().unwrap();
     session.start_snapshot_set().unwrap();
     session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
@@ -289,7 +290,7 @@ fn volumes_that_cannot_be_added() {
     assert_eq!(error.kind(), ErrorKind::ProviderNotRegistered);
     drop(session);
 
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     session.initialize_for_backup().unwrap();
     session
         .set_context(Context::CLIENT_ACCESSIBLE.bits())
@@ -307,7 +308,7 @@ fn a_set_holds_64_volumes() {
     for number in 0..65 {
         world.original(&format!("d{number}"), Kind::Bare, number);
     }
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     session.initialize_for_backup().unwrap();
     session.start_snapshot_set().unwrap();
     for number in 0..64 {
@@ -329,18 +330,24 @@ fn writes_that_cannot_be_held() {
     let world = world();
     world.host.busy.store(true, Ordering::SeqCst);
     let (_, _, job) = world.start_create(Context::NAS_ROLLBACK, &["db"]);
-    assert_eq!(job.query_status(), ResultCode::VSS_E_HOLD_WRITES_TIMEOUT);
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_E_HOLD_WRITES_TIMEOUT
+    );
     assert_eq!(world.array.luns().len(), 2, "nothing is left");
 
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     session.initialize_for_backup().unwrap();
     session.set_context(Context::NAS_ROLLBACK.bits()).unwrap();
     session.allow_torn(true).unwrap();
     let set = session.start_snapshot_set().unwrap();
     session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
-    let job = session.do_snapshot_set().unwrap();
-    job.wait(None);
-    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_FINISHED);
+    let job = session.do_snapshot_set(None).unwrap();
+    job.wait(None).unwrap();
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_S_ASYNC_FINISHED
+    );
     assert_eq!(
         world.service().set(set).unwrap().consistency,
         Consistency::Torn
@@ -355,8 +362,18 @@ fn an_image_open_for_writing_cannot_be_held() {
         .open(world.image_of("db"))
         .unwrap();
     let (_, _, job) = world.start_create(Context::NAS_ROLLBACK, &["db"]);
-    assert_eq!(job.query_status(), ResultCode::VSS_E_HOLD_WRITES_TIMEOUT);
-    assert!(job.error().unwrap().message().contains("open for writing"));
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_E_HOLD_WRITES_TIMEOUT
+    );
+    assert!(
+        job.state()
+            .unwrap()
+            .error
+            .unwrap()
+            .message()
+            .contains("open for writing")
+    );
     drop(writer);
     world.create(&["db"]);
 }
@@ -367,7 +384,9 @@ fn deletion_frees_a_lun_with_its_last_copy() {
     let (set, copies) = world.create(&["db/2", "db/3", "log"]);
     let session = world.session();
     let one = |id| {
-        let outcome = session.delete_snapshot(id).unwrap();
+        let outcome = session
+            .delete_snapshots(SourceObject::Snapshot(id), None)
+            .unwrap();
         assert!(outcome.failure.is_none());
         assert_eq!(outcome.deleted, 1);
         world.array.luns().len()
@@ -382,7 +401,9 @@ fn deletion_frees_a_lun_with_its_last_copy() {
         Ok(ResultCode::VSS_S_ASYNC_FINISHED)
     );
     assert_eq!(world.array.luns().len(), 3);
-    let error = session.delete_snapshot_set(set).unwrap_err();
+    let error = session
+        .delete_snapshots(SourceObject::Set(set), None)
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ObjectNotFound);
 }
 
@@ -393,7 +414,10 @@ fn deletion_stops_at_the_first_refusal() {
     world
         .software
         .inject(Fault::next(Method::DeleteSnapshots, Action::Veto));
-    let outcome = world.session().delete_snapshot_set(set).unwrap();
+    let outcome = world
+        .session()
+        .delete_snapshots(SourceObject::Set(set), None)
+        .unwrap();
     assert_eq!(outcome.deleted, 0);
     let (id, error) = outcome.failure.unwrap();
     assert_eq!(
@@ -401,7 +425,10 @@ fn deletion_stops_at_the_first_refusal() {
         (copies[0], ResultCode::VSS_E_PROVIDER_VETO)
     );
     assert_eq!(world.query().len(), 2);
-    let outcome = world.session().delete_snapshot_set(set).unwrap();
+    let outcome = world
+        .session()
+        .delete_snapshots(SourceObject::Set(set), None)
+        .unwrap();
     assert_eq!((outcome.deleted, outcome.failure.is_none()), (2, true));
     assert_eq!(world.query(), []);
     assert_eq!(world.software.inner().copies(), []);
@@ -411,13 +438,13 @@ fn deletion_stops_at_the_first_refusal() {
 fn sets_outlive_the_service_unless_they_are_auto_release() {
     let mut world = world();
     let (kept, _) = world.create(&["db"]);
-    let session = world.service().create_backup_components(Caller::Privileged);
+    let session = world.requester();
     session.initialize_for_backup().unwrap();
     let released = session.start_snapshot_set().unwrap();
     session
         .add_to_snapshot_set("log", ProviderId::NULL)
         .unwrap();
-    session.do_snapshot_set().unwrap().wait(None);
+    session.do_snapshot_set(None).unwrap().wait(None).unwrap();
     assert!(world.is_listed(released));
     // The process ends without releasing the session.
     std::mem::forget(session);
@@ -452,7 +479,7 @@ fn what_cannot_be_cleared_away_now_is_cleared_away_by_the_next_start() {
         world.array.inject(Fault::next(method, Action::Veto));
     }
     let (set, _, job) = world.start_create(Context::NAS_ROLLBACK, &["db"]);
-    assert_eq!(job.query_status(), ResultCode::VSS_E_PROVIDER_VETO);
+    assert_eq!(job.query_status().unwrap(), ResultCode::VSS_E_PROVIDER_VETO);
     assert!(!world.is_listed(set));
     assert_eq!(world.array.luns().len(), 3, "the copy is left");
     world.restart();

@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use vss_coordinator::Caller;
 use vss_model::{Context, ProviderId, ResultCode};
 use vss_provider::Method;
 use vss_provider::fake::{Action, Fault};
+use vss_service::SourceObject;
 
 use crate::images::Kind;
 use crate::oracles::{sgdisk, skip};
@@ -76,7 +76,7 @@ fn every_provider_method_failing_during_creation() {
                 let action = if after { action.after_effect() } else { action };
                 world.array.inject(Fault::next(method, action));
                 let (_, _, job) = world.start_create(Context::NAS_ROLLBACK, &NAMES);
-                assert_eq!(job.query_status(), code, "{context}");
+                assert_eq!(job.query_status().unwrap(), code, "{context}");
                 assert_eq!(world.array.recorder().pending_faults(), 0, "{context}");
                 let aborts = world.array.recorder().calls_of(Method::AbortSnapshots);
                 assert_eq!(aborts.len(), 1, "{context}");
@@ -101,7 +101,10 @@ fn methods_whose_failure_is_only_logged() {
     world
         .array
         .inject(Fault::next(Method::OnLunEmpty, Action::Veto));
-    let outcome = world.session().delete_snapshot_set(set).unwrap();
+    let outcome = world
+        .session()
+        .delete_snapshots(SourceObject::Set(set), None)
+        .unwrap();
     assert_eq!((outcome.deleted, outcome.failure.is_none()), (3, true));
     assert!(!world.is_listed(set));
     let record = world.history().remove(0);
@@ -118,7 +121,7 @@ fn methods_whose_failure_is_only_logged() {
 fn announcing_a_volume_can_fail() {
     let world = three_disks();
     let add = |provider: ProviderId| {
-        let session = world.service().create_backup_components(Caller::Privileged);
+        let session = world.requester();
         session.initialize_for_backup().unwrap();
         session.start_snapshot_set().unwrap();
         session
@@ -191,11 +194,11 @@ fn every_disk_write_failing_during_creation() {
             world.host.writes.fail_nth(nth, for_good);
             let (_, _, job) = world.start_create(Context::NAS_ROLLBACK, &NAMES);
             world.host.writes.fail_nth(0, false);
-            if job.query_status() == ResultCode::VSS_S_ASYNC_FINISHED {
+            if job.query_status().unwrap() == ResultCode::VSS_S_ASYNC_FINISHED {
                 assert!(nth > 10, "the creation writes to its disks");
                 break;
             }
-            assert_eq!(job.query_status(), ResultCode::VSS_E_UNEXPECTED);
+            assert_eq!(job.query_status().unwrap(), ResultCode::VSS_E_UNEXPECTED);
             nothing_left(&world, &originals, &format!("write {nth}"));
             nth += 1;
         }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use vss_coordinator::{Caller, CancelAnswer, DiskStage};
 use vss_model::{ProviderId, ResultCode};
 use vss_provider::Method;
 use vss_provider::fake::{Action, Fault, Gate};
+use vss_service::{CancelAnswer, DiskStage};
 
 use crate::images::Kind;
 use crate::world::World;
@@ -30,23 +30,26 @@ fn cancel_before_the_point_of_no_return() {
     let mut slot = None;
     world
         .session()
-        .break_snapshot_set_ex(set, 0x2, Some(&mut slot))
+        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
         .unwrap();
     let job = slot.unwrap();
     gate.wait_until_entered();
-    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_PENDING);
-    job.wait(Some(Duration::ZERO));
+    assert_eq!(job.query_status().unwrap(), ResultCode::VSS_S_ASYNC_PENDING);
+    job.wait(Some(Duration::ZERO)).unwrap();
     assert_eq!(
-        job.query_status(),
+        job.query_status().unwrap(),
         ResultCode::VSS_S_ASYNC_PENDING,
         "a wait may time out"
     );
-    assert_eq!(job.progress()[0].stage, DiskStage::Waiting);
-    assert_eq!(job.cancel(), CancelAnswer::Taken);
+    assert_eq!(job.state().unwrap().disks[0].stage, DiskStage::Waiting);
+    assert_eq!(job.cancel().unwrap(), CancelAnswer::Taken);
     gate.open();
-    job.wait(None);
-    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_CANCELLED);
-    assert_eq!(job.cancel(), CancelAnswer::Cancelled);
+    job.wait(None).unwrap();
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_S_ASYNC_CANCELLED
+    );
+    assert_eq!(job.cancel().unwrap(), CancelAnswer::Cancelled);
     assert!(world.bytes(&lun) == before);
     assert!(world.is_listed(set));
     assert_eq!(world.history()[0].code, ResultCode::VSS_S_ASYNC_CANCELLED);
@@ -68,24 +71,27 @@ fn cancel_past_the_point_of_no_return() {
     let mut slot = None;
     let session = world.session();
     session
-        .break_snapshot_set_ex(set, 0x2, Some(&mut slot))
+        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
         .unwrap();
     gate.wait_until_entered();
     let job = slot.unwrap();
-    assert!(job.is_past_no_return());
+    assert!(job.state().unwrap().past_no_return);
     assert_eq!(
-        job.cancel(),
+        job.cancel().unwrap(),
         CancelAnswer::Taken,
         "S_OK, but it runs to its end"
     );
     // Releasing the requester does not stop it either.
     drop(session);
     gate.open();
-    job.wait(Some(Duration::from_secs(600)));
-    assert_eq!(job.query_status(), ResultCode::VSS_S_ASYNC_FINISHED);
-    assert_eq!(job.cancel(), CancelAnswer::Finished);
-    assert_eq!(job.progress()[0].stage, DiskStage::Done);
-    let report = job.report().unwrap();
+    job.wait(Some(Duration::from_secs(600))).unwrap();
+    assert_eq!(
+        job.query_status().unwrap(),
+        ResultCode::VSS_S_ASYNC_FINISHED
+    );
+    assert_eq!(job.cancel().unwrap(), CancelAnswer::Finished);
+    assert_eq!(job.state().unwrap().disks[0].stage, DiskStage::Done);
+    let report = job.state().unwrap().report.unwrap();
     assert_eq!(
         *report,
         world.history()[0],
@@ -105,13 +111,14 @@ fn dropping_the_handle_does_not_stop_it() {
     let mut slot = None;
     world
         .session()
-        .break_snapshot_set_ex(set, 0x2, Some(&mut slot))
+        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
         .unwrap();
     gate.wait_until_entered();
-    let watcher = slot.clone().unwrap();
+    let id = slot.as_ref().unwrap().operation();
+    let watcher = world.service().operation(id).unwrap();
     drop(slot);
     gate.open();
-    watcher.wait(None);
+    watcher.wait(None).unwrap();
     assert!(!world.is_listed(set));
 }
 
@@ -122,14 +129,14 @@ fn a_failed_job_says_so_to_a_late_cancel() {
     let mut slot = None;
     world
         .session()
-        .break_snapshot_set_ex(set, 0x4, Some(&mut slot))
+        .break_snapshot_set_ex(set, 0x4, None, Some(&mut slot))
         .unwrap();
     let job = slot.unwrap();
-    job.wait(None);
+    job.wait(None).unwrap();
     let code = ResultCode::VSS_E_BREAK_REVERT_ID_FAILED;
-    assert_eq!(job.query_status(), code);
-    assert_eq!(job.cancel(), CancelAnswer::Failed(code));
-    assert!(job.error().unwrap().hint().is_some());
+    assert_eq!(job.query_status().unwrap(), code);
+    assert_eq!(job.cancel().unwrap(), CancelAnswer::Failed(code));
+    assert!(job.state().unwrap().error.unwrap().hint().is_some());
 }
 
 #[test]
@@ -147,17 +154,17 @@ fn cancel_of_a_creation_aborts_it() {
         world
             .array
             .inject(Fault::next(method, Action::Hang(gate.clone())));
-        let session = world.service().create_backup_components(Caller::Privileged);
+        let session = world.requester();
         session.initialize_for_backup().unwrap();
         session.start_snapshot_set().unwrap();
         session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
-        let job = session.do_snapshot_set().unwrap();
+        let job = session.do_snapshot_set(None).unwrap();
         gate.wait_until_entered();
-        assert_eq!(job.cancel(), CancelAnswer::Taken);
+        assert_eq!(job.cancel().unwrap(), CancelAnswer::Taken);
         gate.open();
-        job.wait(None);
+        job.wait(None).unwrap();
         assert_eq!(
-            job.query_status(),
+            job.query_status().unwrap(),
             ResultCode::VSS_S_ASYNC_CANCELLED,
             "{method}"
         );

@@ -35,16 +35,16 @@ fn a_break_is_taken_back_byte_for_byte() {
         let (world, luns, before, operation) = broken(flags);
         let after = bytes(&world, &luns);
         assert!(after != before);
-        let record = world.service().undo(operation).unwrap();
+        let record = world.service().undo(operation, None).unwrap();
         assert_eq!(record.undone, Some(operation));
         assert_eq!(record.set, SetId::NULL);
         assert!(bytes(&world, &luns) == before);
         // Again: already so.
-        let again = world.service().undo(operation).unwrap();
+        let again = world.service().undo(operation, None).unwrap();
         assert!(again.disks.iter().all(|disk| disk.outcome == "already so"));
         assert!(bytes(&world, &luns) == before);
         // And the undo can be undone.
-        world.service().undo(record.operation).unwrap();
+        world.service().undo(record.operation, None).unwrap();
         assert!(bytes(&world, &luns) == after);
     }
 }
@@ -62,7 +62,7 @@ fn an_undo_puts_the_access_back_too() {
     );
     // Beside its original the MBR disk keeps its signature: only its access has changed.
     let operation = world.history()[0].operation;
-    world.service().undo(operation).unwrap();
+    world.service().undo(operation, None).unwrap();
     for lun in &luns {
         let mode = std::fs::metadata(world.image_of(lun))
             .unwrap()
@@ -78,7 +78,7 @@ fn an_undo_that_fails_changes_no_disk() {
     let after = bytes(&world, &luns);
     for nth in 1..8 {
         world.host.writes.fail_nth(nth, false);
-        let result = world.service().undo(operation);
+        let result = world.service().undo(operation, None);
         world.host.writes.fail_nth(0, false);
         assert_eq!(
             result.unwrap_err().kind(),
@@ -88,7 +88,7 @@ fn an_undo_that_fails_changes_no_disk() {
         assert!(bytes(&world, &luns) == after, "write {nth}");
         assert_eq!(world.history()[0].code, ResultCode::VSS_E_UNEXPECTED);
     }
-    world.service().undo(operation).unwrap();
+    world.service().undo(operation, None).unwrap();
 }
 
 #[test]
@@ -97,12 +97,12 @@ fn no_two_visible_disks_come_to_bear_one_identity() {
     let kept = bytes(&world, &luns);
     // The creation gave the copies their identities; taking that back would make them the originals.
     let creation = world.history().last().unwrap().operation;
-    world.service().undo(operation).unwrap();
+    world.service().undo(operation, None).unwrap();
     world.array.present("log").unwrap();
-    let error = world.service().undo(creation).unwrap_err();
+    let error = world.service().undo(creation, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BreakRevertIdFailed);
     world.array.mask("log").unwrap();
-    world.service().undo(creation).unwrap();
+    world.service().undo(creation, None).unwrap();
     assert!(bytes(&world, &luns) != kept);
     assert!(world.bytes(&luns[0]) == world.bytes("db"));
 }
@@ -114,7 +114,7 @@ fn what_was_changed_since_is_not_touched() {
     let file = OpenOptions::new().write(true).open(image).unwrap();
     file.write_all_at(&[1, 2, 3, 4], 440).unwrap();
     let now = bytes(&world, &luns);
-    let error = world.service().undo(operation).unwrap_err();
+    let error = world.service().undo(operation, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadState);
     assert!(
         bytes(&world, &luns) == now,
@@ -128,7 +128,7 @@ fn what_cannot_be_undone_is_refused_by_name() {
     world.original("db", Kind::Gpt512, 1);
     let (set, _) = world.create(&["db"]);
     let creation = world.history()[0].operation;
-    let kind = |operation| world.service().undo(operation).unwrap_err().kind();
+    let kind = |operation| world.service().undo(operation, None).unwrap_err().kind();
     assert_eq!(kind(OperationId::NULL), ErrorKind::ObjectNotFound);
     assert_eq!(
         kind(creation),
@@ -147,5 +147,5 @@ fn what_cannot_be_undone_is_refused_by_name() {
     assert_eq!(kind(creation), ErrorKind::ObjectNotFound, "it is masked");
     world.array.present(&lun).unwrap();
     world.array.mask("db").unwrap();
-    world.service().undo(creation).unwrap();
+    world.service().undo(creation, None).unwrap();
 }

@@ -6,23 +6,23 @@ use std::sync::Arc;
 
 use disk_identity::{Identity, SectorSize, observe};
 use tempfile::TempDir;
-use vss_coordinator::{
-    AnyProvider, AuditRecord, BackupComponents, Caller, Coordinator, Job, StateDir, StatePaths,
-};
+use vss_coordinator::{AnyProvider, Coordinator, StateDir, StatePaths};
 use vss_model::{
-    Context, ObjectType, ProviderId, ResultCode, SetId, SnapshotId, SnapshotProperties,
+    Context, Error, ObjectType, ProviderId, ResultCode, SetId, SnapshotId, SnapshotProperties,
 };
 use vss_provider::fake::{FakeProvider, FakeSoftwareProvider};
+use vss_service::{AuditRecord, BackupComponents, Service, VssAsync};
 
 use crate::host::FakeHost;
 use crate::images::{Kind, image};
+use crate::tier::Tier;
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) array: Arc<FakeProvider>,
     pub(crate) software: Arc<FakeSoftwareProvider>,
     pub(crate) host: Arc<FakeHost>,
-    service: Option<Coordinator>,
+    tier: Option<Tier>,
     legacy: bool,
 }
 
@@ -45,7 +45,7 @@ impl World {
             array: array(&dir, legacy),
             software: Arc::new(FakeSoftwareProvider::new([SOFTWARE_VOLUME])),
             host: Arc::new(FakeHost::default()),
-            service: None,
+            tier: None,
             legacy,
             dir,
         };
@@ -59,7 +59,8 @@ impl World {
             AnyProvider::Hardware(self.array.clone()),
             AnyProvider::Software(self.software.clone()),
         ];
-        self.service = Some(Coordinator::open(state, self.host.clone(), providers).unwrap());
+        let coordinator = Coordinator::open(state, self.host.clone(), providers).unwrap();
+        self.tier = Some(Tier::new(coordinator, self.paths()));
     }
 
     /// The service ends and starts again on the same storage.
@@ -70,15 +71,30 @@ impl World {
     }
 
     pub(crate) fn stop(&mut self) {
-        self.service = None;
+        self.tier = None;
     }
 
     pub(crate) fn paths(&self) -> StatePaths {
         StatePaths::new(self.dir.path().join("state"))
     }
 
-    pub(crate) fn service(&self) -> &Coordinator {
-        self.service.as_ref().unwrap()
+    pub(crate) fn service(&self) -> &dyn Service {
+        self.tier.as_ref().unwrap().service()
+    }
+
+    /// The coordinator itself, for what only those ask who have it in their own process.
+    pub(crate) fn coordinator(&self) -> &Coordinator {
+        self.tier.as_ref().unwrap().coordinator()
+    }
+
+    /// A fresh session of somebody with backup privilege.
+    pub(crate) fn requester(&self) -> Box<dyn BackupComponents> {
+        self.service().create_backup_components().unwrap()
+    }
+
+    /// A session of somebody without.
+    pub(crate) fn unprivileged(&self) -> Result<Box<dyn BackupComponents>, Error> {
+        self.tier.as_ref().unwrap().unprivileged()
     }
 
     /// An original with a table, presented.
@@ -89,18 +105,18 @@ impl World {
         self.array.present(name).unwrap();
     }
 
-    pub(crate) fn session(&self) -> BackupComponents {
-        self.service().administration(Caller::Privileged).unwrap()
+    pub(crate) fn session(&self) -> Box<dyn BackupComponents> {
+        self.service().administration().unwrap()
     }
 
     /// A persistent set of these volumes.
     pub(crate) fn create(&self, volumes: &[&str]) -> (SetId, Vec<SnapshotId>) {
         let (set, copies, job) = self.start_create(Context::NAS_ROLLBACK, volumes);
         assert_eq!(
-            job.query_status(),
+            job.query_status().unwrap(),
             ResultCode::VSS_S_ASYNC_FINISHED,
             "{:?}",
-            job.error().map(|error| error.chain())
+            job.state().unwrap().error.map(|error| error.chain())
         );
         (set, copies)
     }
@@ -110,8 +126,8 @@ impl World {
         &self,
         context: Context,
         volumes: &[&str],
-    ) -> (SetId, Vec<SnapshotId>, Job<AuditRecord>) {
-        let session = self.service().create_backup_components(Caller::Privileged);
+    ) -> (SetId, Vec<SnapshotId>, Box<dyn VssAsync>) {
+        let session = self.requester();
         session.initialize_for_backup().unwrap();
         session.set_context(context.bits()).unwrap();
         let set = session.start_snapshot_set().unwrap();
@@ -123,8 +139,8 @@ impl World {
                     .unwrap()
             })
             .collect();
-        let job = session.do_snapshot_set().unwrap();
-        job.wait(None);
+        let job = session.do_snapshot_set(None).unwrap();
+        job.wait(None).unwrap();
         (set, copies, job)
     }
 
@@ -133,7 +149,7 @@ impl World {
         let mut slot = None;
         match self
             .session()
-            .break_snapshot_set_ex(set, flags, Some(&mut slot))
+            .break_snapshot_set_ex(set, flags, None, Some(&mut slot))
         {
             Err(error) => {
                 assert!(slot.is_none(), "a failed call leaves no async object");
@@ -141,8 +157,8 @@ impl World {
             }
             Ok(()) => {
                 let job = slot.unwrap();
-                job.wait(None);
-                Ok(job.query_status())
+                job.wait(None).unwrap();
+                Ok(job.query_status().unwrap())
             }
         }
     }

@@ -1,0 +1,268 @@
+//! The engine in this process, on a state folder that it holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vss_coordinator::{AnyProvider, Caller, Coordinator, Host, LinuxHost, StateDir, StatePaths};
+use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, SnapshotProperties, Timestamp};
+use vss_provider_file::FileArray;
+use vss_service::{
+    AdoptLun, AuditRecord, BackupComponents, BreakPlan, CopyProgress, CopySummary, Listener, Lun,
+    LunChange, LunDetail, NewLun, Object, OperationState, Queries, Refusal, Served, Service,
+    SetRecord, SetSummary, Status, VssAsync,
+};
+
+use crate::luns::Luns;
+use crate::records::{Records, not_found, provider_error};
+
+/// The service on a state folder that this process holds.
+pub struct Embedded {
+    coordinator: Arc<Coordinator>,
+    array: Option<Arc<FileArray>>,
+    records: Records,
+    caller: Caller,
+    machine: String,
+    started: Timestamp,
+}
+
+impl Embedded {
+    /// Takes a state folder, and finishes or undoes what a crash cut off there.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE`, naming the holder, when another process has it; it cannot be used; something
+    /// that was cut off cannot be ended.
+    pub fn open(paths: StatePaths) -> Result<Self, Error> {
+        Self::on(StateDir::acquire(paths)?)
+    }
+
+    /// On a folder that this process holds already.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn on(state: StateDir) -> Result<Self, Error> {
+        let caller = if state.is_privileged() {
+            Caller::Privileged
+        } else {
+            Caller::Unprivileged
+        };
+        let paths = state.paths().clone();
+        let array = FileArray::open(&paths.array(), &paths.host()).map_err(provider_error)?;
+        let array = Arc::new(array);
+        let provider: Arc<FileArray> = Arc::clone(&array);
+        let coordinator = Arc::new(Coordinator::open(
+            state,
+            Arc::new(LinuxHost),
+            vec![AnyProvider::Hardware(provider)],
+        )?);
+        // The array lives as long as the coordinator that holds it.
+        let told = Arc::downgrade(&coordinator);
+        array.on_progress(Some(Arc::new(move |progress| {
+            told.upgrade().is_none_or(|coordinator| {
+                coordinator.copying(CopyProgress {
+                    lun: progress.lun,
+                    index: progress.index as u64,
+                    count: progress.count as u64,
+                    done_bytes: progress.done_bytes,
+                    total_bytes: progress.total_bytes,
+                })
+            })
+        })));
+        let mut service = Self::over(coordinator, paths, caller);
+        service.array = Some(array);
+        Ok(service)
+    }
+
+    /// Over a coordinator with other providers: LUNs are then no concern of this service.
+    #[must_use]
+    pub fn over(coordinator: Arc<Coordinator>, paths: StatePaths, caller: Caller) -> Self {
+        Self {
+            coordinator,
+            array: None,
+            records: Records::new(paths),
+            caller,
+            machine: LinuxHost.machine_name(),
+            started: LinuxHost.now(),
+        }
+    }
+
+    /// Operations of an earlier run that this start finished or undid.
+    #[must_use]
+    pub fn recovered(&self) -> &[AuditRecord] {
+        self.coordinator.recovered()
+    }
+
+    fn privileged(&self) -> Result<(), Error> {
+        match self.caller {
+            Caller::Privileged => Ok(()),
+            Caller::Unprivileged => Err(Error::new(
+                ErrorKind::AccessDenied,
+                "the caller has no backup privilege",
+            )
+            .with_hint("run as root or as the owner of the state folder")),
+        }
+    }
+
+    fn array(&self) -> Result<Luns<'_>, Error> {
+        self.privileged()?;
+        let array = self.array.as_deref().ok_or_else(no_array)?;
+        Ok(Luns {
+            array,
+            coordinator: &self.coordinator,
+        })
+    }
+}
+
+fn no_array() -> Error {
+    Error::new(
+        ErrorKind::NotSupported,
+        "this service has no embedded array",
+    )
+    .with_hint("manage the LUNs with the tools of their storage")
+}
+
+impl Queries for Embedded {
+    fn status(&self) -> Result<Status, Error> {
+        let mut status = self.records.status(self.machine.clone())?;
+        status.started = Some(self.started);
+        status.providers = self.coordinator.providers();
+        status.operations = self.operations()?;
+        Ok(status)
+    }
+
+    fn sets(&self) -> Result<Vec<SetSummary>, Error> {
+        self.records.sets()
+    }
+
+    fn copies(&self) -> Result<Vec<CopySummary>, Error> {
+        self.records.copies()
+    }
+
+    fn set(&self, id: SetId) -> Result<SetRecord, Error> {
+        self.records.set(id)
+    }
+
+    fn copy(&self, id: SnapshotId) -> Result<SnapshotProperties, Error> {
+        self.records.copy(id)
+    }
+
+    fn find(&self, digits: &str, most: usize) -> Result<Vec<Object>, Error> {
+        let mut found = self.records.find(digits, most)?;
+        // One that has not reached the journal yet is only known here.
+        for job in self.coordinator.operations() {
+            let id = job.operation();
+            let known = found.iter().any(|object| {
+                matches!(object, Object::Operation(other) | Object::Unfinished(other) if *other == id)
+            });
+            let fits = id.as_uuid().simple().to_string().starts_with(digits);
+            if fits && !known && found.len() < most {
+                found.push(Object::Unfinished(id));
+            }
+        }
+        Ok(found)
+    }
+
+    fn operations(&self) -> Result<Vec<OperationState>, Error> {
+        let running = self.coordinator.operations();
+        let mut states: Vec<OperationState> = running.iter().map(|job| job.state()).collect();
+        // What could not be ended waits in the journal for the next start.
+        for entry in self.records.unfinished()? {
+            let known = states.iter().any(|one| one.operation == entry.operation);
+            if !known
+                && self
+                    .coordinator
+                    .operations()
+                    .iter()
+                    .all(|job| job.operation() != entry.operation)
+            {
+                states.push(entry);
+            }
+        }
+        Ok(states)
+    }
+
+    fn operation(&self, id: OperationId) -> Result<Box<dyn VssAsync>, Error> {
+        Ok(Box::new(self.coordinator.operation(id)?))
+    }
+
+    fn record(&self, id: OperationId) -> Result<AuditRecord, Error> {
+        self.records.record(id)
+    }
+
+    fn creation(&self, set: SetId) -> Result<AuditRecord, Error> {
+        self.records.creation(set)
+    }
+
+    fn history(&self, limit: usize) -> Result<Vec<AuditRecord>, Error> {
+        self.records.history(limit)
+    }
+
+    fn refusals(&self, limit: usize) -> Result<Vec<Refusal>, Error> {
+        self.records.refusals(limit)
+    }
+
+    fn luns(&self) -> Result<Vec<Lun>, Error> {
+        self.array.as_ref().ok_or_else(no_array)?;
+        self.records.luns()
+    }
+
+    fn lun(&self, name: &str) -> Result<LunDetail, Error> {
+        self.array.as_ref().ok_or_else(no_array)?;
+        self.records.lun(name)
+    }
+}
+
+impl Service for Embedded {
+    fn create_backup_components(&self) -> Result<Box<dyn BackupComponents>, Error> {
+        self.privileged()?;
+        Ok(Box::new(
+            self.coordinator.create_backup_components(self.caller),
+        ))
+    }
+
+    fn plan_break(&self, set: SetId, flags: u32) -> Result<BreakPlan, Error> {
+        self.privileged()?;
+        self.coordinator.plan_break(set, flags)
+    }
+
+    fn undo(&self, operation: OperationId, id: Option<OperationId>) -> Result<AuditRecord, Error> {
+        self.privileged()?;
+        if operation.is_null() {
+            return Err(not_found("finished operation", &operation.to_string()));
+        }
+        self.coordinator.undo(operation, id)
+    }
+
+    fn create_lun(&self, lun: &NewLun) -> Result<Lun, Error> {
+        self.array()?.create(lun)
+    }
+
+    fn adopt_lun(&self, lun: &AdoptLun) -> Result<Lun, Error> {
+        self.array()?.adopt(lun)
+    }
+
+    fn mask_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.array()?.mask(names)
+    }
+
+    fn unmask_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.array()?.unmask(names)
+    }
+
+    fn delete_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.array()?.delete(names)
+    }
+}
+
+impl Served for Embedded {
+    fn listen(&self, listener: Listener) {
+        self.coordinator.listen(listener);
+    }
+
+    fn record_refusals(&self, refusals: &[Refusal]) -> Result<(), Error> {
+        self.coordinator.record_refusals(refusals)
+    }
+
+    fn shut_down(&self, limit: Duration) -> bool {
+        self.coordinator.shut_down(limit)
+    }
+}

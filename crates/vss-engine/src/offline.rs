@@ -1,0 +1,226 @@
+//! Looking at a state folder without holding it: takes no lock and waits for nobody.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vss_coordinator::{Host, Job, LinuxHost, StateDir, StatePaths};
+use vss_model::{Error, ErrorKind, OperationId, ResultCode, SetId, SnapshotId, SnapshotProperties};
+use vss_service::{
+    AuditRecord, CancelAnswer, CopySummary, Lun, LunDetail, Object, OperationState, Queries,
+    Refusal, SetRecord, SetSummary, Status, VssAsync,
+};
+
+use crate::embedded::Embedded;
+use crate::records::{Records, not_found};
+
+/// How often the catalogue is looked at for what another process does.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The records of a state folder that this process does not hold.
+#[derive(Debug)]
+pub struct Offline {
+    records: Records,
+    in_work: bool,
+}
+
+/// What looking found cut off and ended first.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// The records of what was ended.
+    pub records: Vec<AuditRecord>,
+    /// Why something could not be.
+    pub failure: Option<Error>,
+}
+
+impl Offline {
+    /// Opens the records; a folder that is not there reads as empty and is not made.
+    ///
+    /// Nothing that a crash left half done is shown: if something is unfinished and nobody is at it,
+    /// it is recovered first.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn open(paths: StatePaths) -> Result<(Self, Recovered), Error> {
+        let mut view = Self {
+            records: Records::new(paths.clone()),
+            in_work: false,
+        };
+        let mut recovered = Recovered::default();
+        if view.records.unfinished()?.is_empty() {
+            return Ok((view, recovered));
+        }
+        match StateDir::acquire(paths) {
+            Ok(state) => {
+                // An open reader must not keep the recovery from its database.
+                view.records.close();
+                match Embedded::on(state) {
+                    Ok(service) => recovered.records = service.recovered().to_vec(),
+                    // Looking must still be possible on the worst of days.
+                    Err(error) => recovered.failure = Some(error),
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::BadState => view.in_work = true,
+            // Not ours to recover.
+            Err(_) => {}
+        }
+        Ok((view, recovered))
+    }
+}
+
+impl Queries for Offline {
+    fn status(&self) -> Result<Status, Error> {
+        let mut status = self.records.status(LinuxHost.machine_name())?;
+        status.operations = self.operations()?;
+        Ok(status)
+    }
+
+    fn sets(&self) -> Result<Vec<SetSummary>, Error> {
+        self.records.sets()
+    }
+
+    fn copies(&self) -> Result<Vec<CopySummary>, Error> {
+        self.records.copies()
+    }
+
+    fn set(&self, id: SetId) -> Result<SetRecord, Error> {
+        self.records.set(id)
+    }
+
+    fn copy(&self, id: SnapshotId) -> Result<SnapshotProperties, Error> {
+        self.records.copy(id)
+    }
+
+    fn find(&self, digits: &str, most: usize) -> Result<Vec<Object>, Error> {
+        self.records.find(digits, most)
+    }
+
+    fn operations(&self) -> Result<Vec<OperationState>, Error> {
+        let mut unfinished = self.records.unfinished()?;
+        for one in &mut unfinished {
+            one.cut_off = !self.in_work;
+        }
+        Ok(unfinished)
+    }
+
+    fn operation(&self, id: OperationId) -> Result<Box<dyn VssAsync>, Error> {
+        let elsewhere = Elsewhere {
+            records: Records::new(self.records.paths().clone()),
+            id,
+            set: SetId::NULL,
+        };
+        let state = elsewhere.look()?;
+        Ok(Box::new(Elsewhere {
+            set: state.set,
+            ..elsewhere
+        }))
+    }
+
+    fn record(&self, id: OperationId) -> Result<AuditRecord, Error> {
+        self.records.record(id)
+    }
+
+    fn creation(&self, set: SetId) -> Result<AuditRecord, Error> {
+        self.records.creation(set)
+    }
+
+    fn history(&self, limit: usize) -> Result<Vec<AuditRecord>, Error> {
+        self.records.history(limit)
+    }
+
+    fn refusals(&self, limit: usize) -> Result<Vec<Refusal>, Error> {
+        self.records.refusals(limit)
+    }
+
+    fn luns(&self) -> Result<Vec<Lun>, Error> {
+        self.records.luns()
+    }
+
+    fn lun(&self, name: &str) -> Result<LunDetail, Error> {
+        self.records.lun(name)
+    }
+}
+
+/// An operation of another process, known by what the catalogue says of it.
+struct Elsewhere {
+    records: Records,
+    id: OperationId,
+    set: SetId,
+}
+
+impl Elsewhere {
+    fn look(&self) -> Result<OperationState, Error> {
+        // In this order: what ends between two looks is found by the second.
+        let unfinished = self.records.unfinished()?;
+        match self.records.record(self.id) {
+            Ok(record) => Ok(Job::of_record(record).state()),
+            Err(error) if error.kind() == ErrorKind::ObjectNotFound => unfinished
+                .into_iter()
+                .find(|one| one.operation == self.id)
+                .ok_or_else(|| not_found("operation", &self.id.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_held(&self) -> Result<bool, Error> {
+        match StateDir::acquire(self.records.paths().clone()) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == ErrorKind::BadState => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl VssAsync for Elsewhere {
+    fn operation(&self) -> OperationId {
+        self.id
+    }
+
+    fn set(&self) -> SetId {
+        self.set
+    }
+
+    fn state(&self) -> Result<OperationState, Error> {
+        let mut state = self.look()?;
+        if state.is_pending() && self.is_held()? {
+            state.cut_off = false;
+        }
+        Ok(state)
+    }
+
+    fn next(&self, seen: u64, limit: Option<Duration>) -> Result<OperationState, Error> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let state = self.state()?;
+            let late = deadline.is_some_and(|end| Instant::now() >= end);
+            if !state.is_pending() || state.cut_off || state.version > seen || late {
+                return Ok(state);
+            }
+            // Nothing tells when another process is done.
+            thread::sleep(TICK);
+        }
+    }
+
+    fn wait(&self, limit: Option<Duration>) -> Result<(), Error> {
+        self.next(u64::MAX, limit).map(drop)
+    }
+
+    fn cancel(&self) -> Result<CancelAnswer, Error> {
+        let state = self.state()?;
+        match state.code {
+            ResultCode::VSS_S_ASYNC_FINISHED => Ok(CancelAnswer::Finished),
+            ResultCode::VSS_S_ASYNC_CANCELLED => Ok(CancelAnswer::Cancelled),
+            ResultCode::VSS_S_ASYNC_PENDING => {
+                let holder = StateDir::acquire(self.records.paths().clone()).err();
+                Err(Error::new(
+                    ErrorKind::BadState,
+                    "only the process that runs the operation can cancel it, and there is no daemon",
+                )
+                .with_hint(match holder {
+                    Some(error) => format!("{error}: interrupt that process (kill -INT)"),
+                    None => "nobody runs it any more: any vss command that changes something ends it".to_owned(),
+                }))
+            }
+            code => Ok(CancelAnswer::Failed(code)),
+        }
+    }
+}
