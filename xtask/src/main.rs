@@ -10,6 +10,7 @@ mod docs;
 mod fuzz;
 mod run;
 mod setup;
+mod storm;
 mod tally;
 mod test;
 
@@ -66,6 +67,12 @@ const CHORES: &[Chore] = &[
         arguments: "[--rounds N]",
         about: "kills the service again and again and checks what is left",
         run: crash::run,
+    },
+    Chore {
+        name: "storm",
+        arguments: "[--seconds N] [--seed N]",
+        about: "64 clients against a daemon that is killed again and again, and what is left",
+        run: storm::run,
     },
     Chore {
         name: "docs",

@@ -2,6 +2,7 @@
 //!
 //! - [`Lease`] holds later writers of a file back for a moment, and proves that there are none now.
 //! - [`block`] asks and sets what a block device says of itself.
+//! - [`peer_credentials`] tells who is at the other end of a Unix socket.
 //!
 //! ```
 //! use vss_sys::Lease;
@@ -18,5 +19,7 @@
 
 pub mod block;
 mod lease;
+mod peer;
 
 pub use lease::{Lease, LeaseError, break_time};
+pub use peer::{PeerCredentials, peer_credentials};

@@ -1,0 +1,203 @@
+//! Letting callers in, without one of them making the others wait.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use vss_api::server::Accepted;
+
+use super::connection::Connection;
+use super::table::{Caller, Full, Table};
+use crate::access::Access;
+use crate::throttle::Throttle;
+
+/// First pause after `accept` has failed, doubled up to [`LONGEST_PAUSE`] until it works again.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the server takes.
+pub(crate) type Incoming = io::Result<Accepted<Connection>>;
+
+/// Decides who comes in.
+#[derive(Debug)]
+pub(crate) struct Doorkeeper {
+    access: Access,
+    table: Arc<Table>,
+    handshake: Duration,
+    full: Throttle,
+    broken: Throttle,
+    unknown: Throttle,
+}
+
+impl Doorkeeper {
+    /// With the rules, the places, and the time that a handshake may take.
+    pub(crate) fn new(access: Access, table: Arc<Table>, handshake: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            access,
+            table,
+            handshake,
+            full: Throttle::default(),
+            broken: Throttle::default(),
+            unknown: Throttle::default(),
+        })
+    }
+
+    /// Lets local callers in until nobody takes them any more.
+    pub(crate) async fn local(
+        self: Arc<Self>,
+        listener: UnixListener,
+        out: mpsc::Sender<Incoming>,
+    ) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    pause = FIRST_PAUSE;
+                    if let Some(accepted) = self.know_process(stream)
+                        && out.send(Ok(accepted)).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                Err(error) => self.wait_after(&error, &mut pause).await,
+            }
+        }
+    }
+
+    /// Lets other machines in until nobody takes them any more. Each handshake is a task of its own;
+    /// there are at most as many as there are places.
+    pub(crate) async fn distant(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: TlsAcceptor,
+        out: mpsc::Sender<Incoming>,
+    ) {
+        let mut pause = FIRST_PAUSE;
+        while !out.is_closed() {
+            match listener.accept().await {
+                Ok((stream, address)) => {
+                    pause = FIRST_PAUSE;
+                    let caller = Caller::from_address(address.ip());
+                    match self.table.admit(caller, false) {
+                        Ok(place) => {
+                            let keeper = Arc::clone(&self);
+                            let (tls, out) = (tls.clone(), out.clone());
+                            tokio::spawn(async move {
+                                tokio::select! {
+                                    accepted = keeper.know_certificate(stream, address, &tls, place) => {
+                                        if let Some(accepted) = accepted {
+                                            // Whoever would have taken it is gone, and so is it.
+                                            let _ = out.send(Ok(accepted)).await;
+                                        }
+                                    }
+                                    () = out.closed() => {}
+                                }
+                            });
+                        }
+                        Err(full) => self.turn_away(&address.ip().to_string(), full),
+                    }
+                }
+                Err(error) => self.wait_after(&error, &mut pause).await,
+            }
+        }
+    }
+
+    fn know_process(&self, stream: UnixStream) -> Option<Accepted<Connection>> {
+        let process = match vss_sys::peer_credentials(&stream) {
+            Ok(process) => process,
+            Err(error) => {
+                if let Some(silent) = self.unknown.pass() {
+                    tracing::warn!(
+                        silent,
+                        "closed a connection from nobody knows whom: {error}"
+                    );
+                }
+                return None;
+            }
+        };
+        let privileged = self.access.allows(&process);
+        // Before the name is looked up: who knocks without end costs little.
+        match self.table.admit(Caller::User(process.uid), privileged) {
+            Ok(place) => {
+                let peer = self.access.user(&process);
+                tracing::debug!(caller = %peer.name, pid = process.pid, "connected");
+                Some(Accepted::new(Connection::unix(stream, place), peer))
+            }
+            Err(full) => {
+                self.turn_away(&format!("uid {}", process.uid), full);
+                None
+            }
+        }
+    }
+
+    async fn know_certificate(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        tls: &TlsAcceptor,
+        place: super::table::Place,
+    ) -> Option<Accepted<Connection>> {
+        // Answers are small, and each of them is waited for.
+        let _ = stream.set_nodelay(true);
+        let stream = match timeout(self.handshake, tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                self.refuse(address, &error);
+                return None;
+            }
+            Err(_) => {
+                self.refuse(address, &"it took too long");
+                return None;
+            }
+        };
+        let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+        let peer = self.access.certificate(certificate);
+        let caller = Caller::Certificate(peer.name.clone());
+        match place.known_as(caller, peer.allowed) {
+            Ok(place) => {
+                tracing::debug!(caller = %peer.name, %address, "connected");
+                Some(Accepted::new(Connection::tls(stream, place), peer))
+            }
+            Err(full) => {
+                self.turn_away(&peer.name, full);
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, address: SocketAddr, why: &dyn std::fmt::Display) {
+        if let Some(silent) = self.unknown.pass() {
+            tracing::warn!(silent, "no TLS handshake with {address}: {why}");
+        }
+    }
+
+    fn turn_away(&self, who: &str, full: Full) {
+        if let Some(silent) = self.full.pass() {
+            let setting = full.setting();
+            tracing::warn!(silent, "closed a connection of {who}: no place ({setting})");
+        }
+    }
+
+    /// A failed `accept` says nothing about the next one, except where resources have run out; then
+    /// asking again at once would only burn the processor.
+    async fn wait_after(&self, error: &io::Error, pause: &mut Duration) {
+        if matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::Interrupted
+        ) {
+            return;
+        }
+        if let Some(silent) = self.broken.pass() {
+            tracing::error!(silent, "could not accept a connection: {error}");
+        }
+        sleep(*pause).await;
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+    }
+}
