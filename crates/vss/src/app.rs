@@ -1,95 +1,137 @@
-//! What every command is given: where the state is and how to speak.
+//! What every command is given: where the service is and how to speak.
 
 use std::env;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
-use vss_coordinator::StatePaths;
-use vss_model::{Error, ErrorKind};
+use vss_api::client::{Client, Endpoint};
+use vss_engine::{Embedded, Offline};
+use vss_model::{Error, ErrorKind, ResultCode};
+use vss_service::{AuditRecord, Queries, Service, is_connection_lost};
 
-use crate::failure::Failure;
-
-/// The state folder of root.
-const SYSTEM_STATE: &str = "/var/lib/vss";
+use crate::failure::{self, Failure};
+use crate::place::{self, Listening, Place, PlaceArgs, Why};
 
 /// The surroundings of a command.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Where everything is.
-    pub(crate) paths: StatePaths,
+    /// Where the service is.
+    pub(crate) place: Place,
+    /// Why it is there.
+    pub(crate) why: Why,
     /// One JSON object instead of text.
     pub(crate) json: bool,
 }
 
 impl App {
-    /// On the folder of `--state`, or the one that the environment names.
-    pub(crate) fn new(state: Option<&Path>, json: bool) -> Result<Self, Failure> {
-        let root = match state {
-            Some(path) => path.to_owned(),
-            None => default_state(|name| env::var_os(name))?,
-        };
-        // Paths into the folder are kept in the catalogue, so they must hold from everywhere.
-        let root = std::path::absolute(&root).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                format!("{:?} cannot be a state folder", root.display()),
-            )
-            .with_source(error)
-        })?;
-        Ok(Self {
-            paths: StatePaths::new(root),
-            json,
-        })
+    /// At the place that options, environment and this machine say.
+    ///
+    /// # Errors
+    /// There is no such place.
+    pub(crate) fn new(args: &PlaceArgs, json: bool) -> Result<Self, Failure> {
+        let (place, why) = place::resolve(args, |name| env::var_os(name), place::listening)?;
+        Ok(Self { place, why, json })
+    }
+
+    /// The service, for a command that changes something. Without a daemon this takes the state folder
+    /// and says on stderr what was recovered.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached; another process holds the folder; it cannot be used; something
+    /// cut off cannot be ended.
+    pub(crate) fn service(&self) -> Result<Box<dyn Service>, Failure> {
+        match &self.place {
+            Place::Daemon(endpoint) => Ok(Box::new(connect(endpoint)?)),
+            Place::Embedded(paths) => {
+                let service = Embedded::open(paths.clone())?;
+                self.announce(service.recovered());
+                Ok(Box::new(service))
+            }
+        }
+    }
+
+    /// The service, for a command that only looks. Without a daemon this takes no lock and waits for
+    /// nobody.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached; the catalogue cannot be read.
+    pub(crate) fn queries(&self) -> Result<Box<dyn Queries>, Failure> {
+        match &self.place {
+            Place::Daemon(endpoint) => Ok(Box::new(connect(endpoint)?)),
+            Place::Embedded(paths) => {
+                let (offline, recovered) = Offline::open(paths.clone())?;
+                self.announce(&recovered.records);
+                if let Some(error) = &recovered.failure {
+                    failure::tell(self.json, error);
+                }
+                Ok(Box::new(offline))
+            }
+        }
+    }
+
+    /// Says what was recovered. Scripts find it in the history, marked as recovered.
+    fn announce(&self, recovered: &[AuditRecord]) {
+        if !self.json {
+            for record in recovered {
+                eprintln!("{}", told(record));
+            }
+        }
     }
 }
 
-/// `$VSS_STATE`; else `/var/lib/vss` for root and the XDG state folder for everybody else.
-fn default_state(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
-    let set = |name| variable(name).filter(|value| !value.is_empty());
-    if let Some(state) = set("VSS_STATE") {
-        return Ok(state.into());
+/// Connects to a daemon.
+///
+/// # Errors
+/// It cannot be reached; of a socket, with what is the matter with it.
+pub(crate) fn connect(endpoint: &Endpoint) -> Result<Client, Error> {
+    Client::connect(endpoint).map_err(|error| match endpoint {
+        Endpoint::Unix(path) if is_connection_lost(&error) => explained(path, error),
+        _ => error,
+    })
+}
+
+/// An error of a connection with what can be seen of its socket.
+fn explained(path: &Path, error: Error) -> Error {
+    let shown = path.display();
+    if path
+        .metadata()
+        .is_ok_and(|found| !found.file_type().is_socket())
+    {
+        return Error::new(ErrorKind::InvalidArgument, format!("{shown} is no socket"))
+            .with_hint(
+                "--connect and $VSS_CONNECT name a daemon's socket, as unix:/run/vss/vssd.sock",
+            )
+            .with_source(error);
     }
-    if rustix::process::geteuid().is_root() {
-        return Ok(SYSTEM_STATE.into());
+    match place::listening(path) {
+        Listening::Nobody => {
+            let message = format!("nobody listens on the socket {shown}");
+            Error::new(error.kind(), message)
+                .with_hint("vssd does not run any more; start it with systemctl start vssd")
+                .with_source(error)
+        }
+        Listening::Closed => {
+            let message = format!("this user may not use the socket {shown}");
+            Error::new(ErrorKind::AccessDenied, message)
+                .with_hint("be root, or a member of the group that the daemon serves")
+                .with_source(error)
+        }
+        Listening::Yes | Listening::Absent => error,
     }
-    // The XDG specification has relative paths ignored.
-    let absolute = |name| {
-        set(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
+}
+
+/// What became of an operation that was cut off.
+pub(crate) fn told(record: &AuditRecord) -> String {
+    let what = match record.undone {
+        Some(operation) => format!("undo of operation {operation}"),
+        None => format!("{} of set {}", record.kind.name(), record.set),
     };
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .map(|folder| folder.join("vss"))
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                "there is no place for the state: neither $VSS_STATE nor $XDG_STATE_HOME nor $HOME is set",
-            )
-            .with_hint("name a folder with --state DIR")
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::default_state;
-
-    #[test]
-    fn the_environment_names_the_state() {
-        let found = default_state(|name| (name == "VSS_STATE").then(|| "here".into()));
-        assert_eq!(found.unwrap(), Path::new("here"));
-        let home = default_state(|name| match name {
-            "VSS_STATE" => Some("".into()),
-            "XDG_STATE_HOME" => Some("relative".into()),
-            _ => Some("/home/u".into()),
-        });
-        let expected = if rustix::process::geteuid().is_root() {
-            "/var/lib/vss"
-        } else {
-            "/home/u/.local/state/vss"
-        };
-        assert_eq!(home.unwrap(), Path::new(expected));
+    if record.code == ResultCode::VSS_S_ASYNC_FINISHED {
+        format!("recovered: finished {what} that was cut off")
+    } else {
+        format!(
+            "recovered: took back {what} that was cut off ({}); see vss show {}",
+            record.code, record.operation
+        )
     }
 }

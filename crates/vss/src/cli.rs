@@ -1,16 +1,17 @@
 //! The grammar of the command line.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::App;
 use crate::commands::{
-    break_set, completions, create, delete, demo, history, identity, list, lun, man, reference,
-    show, undo,
+    break_set, cancel, completions, create, delete, demo, history, identity, list, lun, man,
+    reference, show, status, undo, wait, watch,
 };
 use crate::failure::Failure;
+use crate::place::PlaceArgs;
 
 /// Takes shadow copies of disks and breaks them into ordinary disks.
 ///
@@ -27,11 +28,11 @@ use crate::failure::Failure;
     max_term_width = 100
 )]
 pub(crate) struct Cli {
-    /// Folder in which openvss keeps its state [default: $VSS_STATE, else /var/lib/vss for root and
-    /// $XDG_STATE_HOME/vss or ~/.local/state/vss for others]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-    /// Print one JSON object instead of text; errors are one JSON object on stderr
+    /// Where the service is.
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// Print one JSON object instead of text, vss watch one on each line; errors are one JSON object
+    /// on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// What to do.
@@ -55,10 +56,32 @@ enum Command {
     Identity(identity::IdentityCommand),
     Undo(undo::UndoArgs),
     History(history::HistoryArgs),
+    Status(status::StatusArgs),
+    Watch(watch::WatchArgs),
+    Wait(wait::WaitArgs),
+    Cancel(cancel::CancelArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     #[command(hide = true)]
     Reference(reference::ReferenceArgs),
+}
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// Wrong usage, or a question for help.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let cli = Self::try_parse()?;
+        // The grammar cannot say this of options that may stand on either side of the command.
+        if cli.place.connect.is_some() && cli.place.state.is_some() {
+            return Err(Self::command().error(
+                ErrorKind::ArgumentConflict,
+                "the argument '--connect <WHERE>' cannot be used with '--state <DIR>'",
+            ));
+        }
+        Ok(cli)
+    }
 }
 
 /// Runs a command.
@@ -72,7 +95,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(args) => return demo::run(cli.json, args),
         _ => {}
     }
-    let app = App::new(cli.state.as_deref(), cli.json)?;
+    let app = App::new(&cli.place, cli.json)?;
     match &cli.command {
         Command::Lun(command) => lun::run(&app, command),
         Command::Create(args) => create::run(&app, args),
@@ -82,6 +105,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Delete(args) => delete::run(&app, args),
         Command::Undo(args) => undo::run(&app, args),
         Command::History(args) => history::run(&app, args),
+        Command::Status(_) => status::run(&app),
+        Command::Watch(args) => watch::run(&app, args),
+        Command::Wait(args) => wait::run(&app, args),
+        Command::Cancel(args) => cancel::run(&app, args),
         Command::Identity(_)
         | Command::Completions(_)
         | Command::Man(_)

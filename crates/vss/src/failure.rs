@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use vss_model::{Error, ErrorKind, OperationId, ResultCode};
-use vss_provider::ProviderError;
+use vss_service::is_connection_lost;
 
 use crate::output::Paint;
 
@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Operation(Arc<Error>, OperationId),
     /// The operation was given up because the user asked for it.
     Cancelled(OperationId),
+    /// The operation was still running when the time to wait for it was over, in seconds.
+    Pending(OperationId, u64),
     /// What there is to say was said already.
     Told,
     /// Nobody reads the output any more. No failure: `vss list | head` is fine.
@@ -33,12 +35,6 @@ pub(crate) enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Error(Arc::new(error))
-    }
-}
-
-impl From<ProviderError> for Failure {
-    fn from(error: ProviderError) -> Self {
-        provider_error(error).into()
     }
 }
 
@@ -60,16 +56,19 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// An error of the array as one of the service.
-pub(crate) fn provider_error(error: ProviderError) -> Error {
-    let kind = ErrorKind::from_code(error.code).unwrap_or(ErrorKind::Unexpected);
-    let mut converted = Error::new(kind, error.message);
-    if let Some(hint) = error.hint {
-        converted = converted.with_hint(hint);
-    }
-    match error.source {
-        Some(source) => converted.with_source(source),
-        None => converted,
+/// An error of a call that was to begin an operation. Where the answer was lost, nobody knows whether
+/// it began: the hint then names the way to find out.
+pub(crate) fn beginning(operation: OperationId) -> impl Fn(Error) -> Error {
+    move |error| {
+        if !is_connection_lost(&error) {
+            return error;
+        }
+        let find_out = format!("vss wait {operation} finds out what became of it");
+        let hint = match error.hint() {
+            Some(hint) => format!("{hint}; {find_out}"),
+            None => find_out,
+        };
+        error.with_hint(hint)
     }
 }
 
@@ -106,6 +105,15 @@ impl Failure {
                 let code = ResultCode::VSS_S_ASYNC_CANCELLED;
                 let message = "cancelled as you asked; nothing was changed";
                 say(json, code, message, None, Some(*operation));
+                ExitCode::from(FAILED)
+            }
+            Self::Pending(operation, seconds) => {
+                let code = ResultCode::VSS_S_ASYNC_PENDING;
+                let message = format!("operation {operation} is not over after {seconds} s");
+                let hint = format!(
+                    "vss watch {operation} shows how far it is, vss cancel {operation} asks for its end"
+                );
+                say(json, code, &message, Some(&hint), None);
                 ExitCode::from(FAILED)
             }
         }

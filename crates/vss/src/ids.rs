@@ -4,10 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
-use vss_coordinator::CatalogueReader;
-use vss_model::{Context, Error, ErrorKind, OperationId, SetId, SnapshotId};
-
-use crate::failure::Failure;
+use vss_model::{Error, ErrorKind, OperationId};
+use vss_service::{Object, Queries};
 
 /// Fewer digits are more likely a slip than an id.
 const FEWEST_DIGITS: usize = 4;
@@ -15,6 +13,8 @@ const FEWEST_DIGITS: usize = 4;
 const ALL_DIGITS: usize = 32;
 /// Most candidates that an error lists.
 const LISTED: usize = 10;
+/// Most candidates that are asked for: enough to say that there are more.
+const ASKED: usize = 12;
 
 /// An id or the beginning of one: hexadecimal digits; dashes and braces do not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,156 +55,178 @@ impl IdArg {
     fn whole(&self) -> Option<Uuid> {
         (self.0.len() == ALL_DIGITS).then(|| Uuid::try_parse(&self.0).ok())?
     }
-
-    fn fits(&self, id: &Uuid) -> bool {
-        let mut buffer = Uuid::encode_buffer();
-        id.as_simple()
-            .encode_lower(&mut buffer)
-            .starts_with(&self.0)
-    }
 }
 
-/// What an id stands for.
+/// What an argument stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Object {
-    /// A shadow copy set.
-    Set(SetId),
-    /// A shadow copy, and its set.
-    Copy(SnapshotId, SetId),
-    /// A finished operation.
-    Operation(OperationId),
-    /// One that is not finished.
-    Unfinished(OperationId),
-    /// A whole GUID that is not in the catalogue.
+pub(crate) enum Found {
+    /// Something that the service knows.
+    Known(Object),
+    /// A whole GUID that it does not know, so that the service can say so itself.
     Unknown(Uuid),
 }
 
-impl Object {
+impl Found {
     /// The GUID itself.
     pub(crate) fn id(&self) -> Uuid {
         match self {
-            Self::Set(id) => *id.as_uuid(),
-            Self::Copy(id, _) => *id.as_uuid(),
-            Self::Operation(id) | Self::Unfinished(id) => *id.as_uuid(),
+            Self::Known(object) => id(object),
             Self::Unknown(id) => *id,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Set(_) => "set",
-            Self::Copy(..) => "copy",
-            Self::Operation(_) | Self::Unfinished(_) => "operation",
-            Self::Unknown(_) => "unknown",
         }
     }
 }
 
-/// Everything in the catalogue that has an id.
-#[derive(Debug, Default)]
-pub(crate) struct Index(Vec<Object>);
-
-impl Index {
-    /// Sets and copies.
-    pub(crate) fn of_copies(reader: &CatalogueReader) -> Result<Self, Failure> {
-        let sets = reader.sets()?;
-        let copies = reader.copies(Context::ALL)?;
-        Ok(Self(
-            sets.iter()
-                .map(|set| Object::Set(set.set_id))
-                .chain(
-                    copies
-                        .iter()
-                        .map(|copy| Object::Copy(copy.snapshot_id, copy.snapshot_set_id)),
-                )
-                .collect(),
-        ))
+fn id(object: &Object) -> Uuid {
+    match object {
+        Object::Set(id) => *id.as_uuid(),
+        Object::Copy(id, _) => *id.as_uuid(),
+        Object::Operation(id) | Object::Unfinished(id) => *id.as_uuid(),
     }
+}
 
-    /// Operations, finished and unfinished.
-    pub(crate) fn of_operations(reader: &CatalogueReader) -> Result<Self, Failure> {
-        // What finishes between the two looks is in both, which is better than in neither.
-        let unfinished = reader.unfinished()?;
-        let finished = reader.operations()?;
-        let mut all: Vec<Object> = unfinished
-            .iter()
-            .filter(|(id, ..)| !finished.contains(id))
-            .map(|(id, ..)| Object::Unfinished(*id))
-            .collect();
-        all.extend(finished.into_iter().map(Object::Operation));
-        Ok(Self(all))
+fn kind(object: &Object) -> &'static str {
+    match object {
+        Object::Set(_) => "set",
+        Object::Copy(..) => "copy",
+        Object::Operation(_) | Object::Unfinished(_) => "operation",
     }
+}
 
-    /// Both.
-    pub(crate) fn of_everything(reader: &CatalogueReader) -> Result<Self, Failure> {
-        let mut all = Self::of_copies(reader)?;
-        all.0.extend(Self::of_operations(reader)?.0);
-        Ok(all)
+/// What an argument stands for among everything.
+///
+/// # Errors
+/// `E_INVALIDARG` for a prefix of several, `VSS_E_OBJECT_NOT_FOUND` for one of none.
+pub(crate) fn anything(queries: &dyn Queries, argument: &IdArg) -> Result<Found, Error> {
+    look(queries, argument, |_| true)
+}
+
+/// What an argument stands for among sets and copies.
+///
+/// # Errors
+/// As [`anything`].
+pub(crate) fn set_or_copy(queries: &dyn Queries, argument: &IdArg) -> Result<Found, Error> {
+    look(queries, argument, |object| {
+        matches!(object, Object::Set(_) | Object::Copy(..))
+    })
+}
+
+/// The operation, running or over, that an argument stands for; a whole GUID that is unknown is given
+/// as it is.
+///
+/// # Errors
+/// As [`anything`].
+pub(crate) fn operation(queries: &dyn Queries, argument: &IdArg) -> Result<OperationId, Error> {
+    look(queries, argument, |object| {
+        matches!(object, Object::Operation(_) | Object::Unfinished(_))
+    })
+    .map(|found| OperationId::from_uuid(found.id()))
+}
+
+fn look(
+    queries: &dyn Queries,
+    argument: &IdArg,
+    wanted: impl Fn(&Object) -> bool,
+) -> Result<Found, Error> {
+    let mut asked = ASKED;
+    loop {
+        let mut found = queries.find(&argument.0, asked)?;
+        let all = found.len() < asked;
+        found.retain(&wanted);
+        // What is wanted may come after many that are not.
+        if all || found.len() > LISTED {
+            return pick(argument, &found, all);
+        }
+        asked = asked.saturating_mul(16);
     }
+}
 
-    /// What an argument stands for. A whole GUID that is not here is [`Object::Unknown`], so that
-    /// the service can say so itself.
-    ///
-    /// # Errors
-    /// `E_INVALIDARG` for a prefix of several, `VSS_E_OBJECT_NOT_FOUND` for one of none.
-    pub(crate) fn find(&self, argument: &IdArg) -> Result<Object, Error> {
-        let mut fitting = self.0.iter().filter(|object| argument.fits(&object.id()));
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(*one),
-            (None, _) => argument.whole().map(Object::Unknown).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::ObjectNotFound,
-                    format!("no id begins with {argument}"),
-                )
-                .with_hint("vss list shows the sets and copies, vss history the operations")
-            }),
-            (Some(first), Some(second)) => {
-                let all: Vec<String> = [first, second]
-                    .into_iter()
-                    .chain(fitting)
-                    .map(|object| format!("{} {}", object.kind(), object.id()))
-                    .collect();
-                let more = match all.len().saturating_sub(LISTED) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                let listed = all.get(..LISTED).unwrap_or(&all).join(", ");
-                Err(Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("{argument} is the beginning of several ids: {listed}{more}"),
-                )
-                .with_hint("give more digits"))
-            }
+/// The one among the candidates; `all` is false when there may be more of them.
+fn pick(argument: &IdArg, candidates: &[Object], all: bool) -> Result<Found, Error> {
+    match candidates {
+        [one] => Ok(Found::Known(*one)),
+        [] => argument.whole().map(Found::Unknown).ok_or_else(|| {
+            Error::new(
+                ErrorKind::ObjectNotFound,
+                format!("no id begins with {argument}"),
+            )
+            .with_hint("vss list shows the sets and copies, vss history the operations")
+        }),
+        several => {
+            let more = match several.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                more if all => format!(" and {more} more"),
+                _ => " and more".to_owned(),
+            };
+            let listed: Vec<String> = several
+                .iter()
+                .take(LISTED)
+                .map(|object| format!("{} {}", kind(object), id(object)))
+                .collect();
+            Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!(
+                    "{argument} is the beginning of several ids: {}{more}",
+                    listed.join(", ")
+                ),
+            )
+            .with_hint("give more digits"))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::uuid;
+    use uuid::{Uuid, uuid};
     use vss_model::{ErrorKind, SetId};
+    use vss_service::Object;
 
-    use super::{IdArg, Index, Object};
+    use super::{Found, IdArg, LISTED, pick};
 
     #[test]
     fn prefixes_are_enough() {
-        let one = SetId::from_uuid(uuid!("acfe2b3a-22c9-4ef8-bd03-2f9ca230084e"));
-        let two = SetId::from_uuid(uuid!("acfe2b3b-22c9-4ef8-bd03-2f9ca230084e"));
-        let index = Index(vec![Object::Set(one), Object::Set(two)]);
-        let find = |text: &str| index.find(&text.parse::<IdArg>().unwrap());
-        assert_eq!(find("acfe2b3a").unwrap(), Object::Set(one));
-        assert_eq!(find("{ACFE2B3B-22").unwrap(), Object::Set(two));
-        let error = find("acfe").unwrap_err();
+        let one = Object::Set(SetId::from_uuid(uuid!(
+            "acfe2b3a-22c9-4ef8-bd03-2f9ca230084e"
+        )));
+        let two = Object::Set(SetId::from_uuid(uuid!(
+            "acfe2b3b-22c9-4ef8-bd03-2f9ca230084e"
+        )));
+        let argument = |text: &str| text.parse::<IdArg>().unwrap();
+        assert_eq!(argument("{ACFE2B3B-22").0, "acfe2b3b22");
+        let find = |text: &str, found: &[Object]| pick(&argument(text), found, true);
+        assert_eq!(find("acfe2b3a", &[one]).unwrap(), Found::Known(one));
+        let error = find("acfe", &[one, two]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-        assert!(error.message().contains(&two.to_string()));
-        assert_eq!(find("0000").unwrap_err().kind(), ErrorKind::ObjectNotFound);
+        assert!(
+            error
+                .message()
+                .contains("acfe2b3b-22c9-4ef8-bd03-2f9ca230084e")
+        );
+        let error = find("0000", &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ObjectNotFound);
         let unknown = uuid!("00000000-22c9-4ef8-bd03-2f9ca230084e");
         assert_eq!(
-            find(&unknown.to_string()).unwrap(),
-            Object::Unknown(unknown)
+            find(&unknown.to_string(), &[]).unwrap(),
+            Found::Unknown(unknown)
         );
         for bad in ["", "abc", "xyzw", "{}-", &"0".repeat(33)] {
             assert!(bad.parse::<IdArg>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn candidates_are_listed_up_to_a_point() {
+        let argument: IdArg = "0000".parse().unwrap();
+        let many: Vec<Object> = (0..LISTED as u128 + 2)
+            .map(|n| Object::Set(SetId::from_uuid(Uuid::from_u128(n))))
+            .collect();
+        let message = |all| {
+            pick(&argument, &many, all)
+                .unwrap_err()
+                .message()
+                .to_owned()
+        };
+        assert!(message(true).ends_with(" and 2 more"), "{}", message(true));
+        assert!(message(false).ends_with(" and more"), "{}", message(false));
+        assert_eq!(message(true).matches("set ").count(), LISTED);
     }
 }

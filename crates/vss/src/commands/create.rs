@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
-use vss_coordinator::{AuditRecord, SetRecord};
+use uuid::Uuid;
 use vss_model::{Context, OperationId, ProviderId, SetId, SnapshotId};
+use vss_service::{AuditRecord, Consistency, Service, SetRecord};
 
 use crate::app::App;
-use crate::embedded::Service;
-use crate::failure::Failure;
+use crate::failure::{Failure, beginning};
 use crate::output::{Paint, Table, micros, plain, print_json, print_text};
-use crate::work::{self, CopyWatch};
+use crate::work;
 
 /// Copy volumes, all at one instant, as one shadow copy set
 #[derive(Debug, Args)]
@@ -53,8 +53,8 @@ pub(crate) struct Created {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &CreateArgs) -> Result<(), Failure> {
-    let service = Service::open(app)?;
-    let created = create(app, &service, &args.volumes, args.allow_torn)?;
+    let service = app.service()?;
+    let created = create(app, &*service, &args.volumes, args.allow_torn)?;
     if app.json {
         print_json(&json(&created))
     } else {
@@ -65,11 +65,11 @@ pub(crate) fn run(app: &App, args: &CreateArgs) -> Result<(), Failure> {
 /// Creates a set of these volumes and waits until it is there.
 pub(crate) fn create(
     app: &App,
-    service: &Service,
+    service: &dyn Service,
     volumes: &[String],
     allow_torn: bool,
 ) -> Result<Created, Failure> {
-    let session = service.session();
+    let session = service.create_backup_components()?;
     session.initialize_for_backup()?;
     session.set_context(Context::NAS_ROLLBACK.bits())?;
     session.allow_torn(allow_torn)?;
@@ -77,11 +77,13 @@ pub(crate) fn create(
     for volume in volumes {
         session.add_to_snapshot_set(volume, ProviderId::NULL)?;
     }
-    let copies = CopyWatch::new(&service.array);
-    let job = session.do_snapshot_set()?;
-    let report = work::wait(app, &job, "creation", Some(&copies))?;
+    let operation = OperationId::from_uuid(Uuid::new_v4());
+    let running = session
+        .do_snapshot_set(Some(operation))
+        .map_err(beginning(operation))?;
+    let report = work::wait(app, &*running, "creation")?;
     Ok(Created {
-        set: service.coordinator.set(set)?,
+        set: service.set(set)?,
         report,
     })
 }
@@ -122,7 +124,7 @@ pub(crate) fn text(created: &Created, paint: Paint) -> String {
         set.consistency,
         micros(set.held_micros)
     );
-    if set.consistency == vss_coordinator::Consistency::Torn {
+    if set.consistency == Consistency::Torn {
         text = format!(
             "{} shadow copy set {}; {}\n",
             paint.green("created"),

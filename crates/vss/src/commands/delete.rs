@@ -2,13 +2,13 @@
 
 use clap::Args;
 use serde::Serialize;
-use vss_coordinator::CatalogueReader;
-use vss_model::{Error, SetId};
+use uuid::Uuid;
+use vss_model::{Error, OperationId, SetId};
+use vss_service::{Object, SourceObject};
 
 use crate::app::App;
-use crate::embedded::Service;
-use crate::failure::Failure;
-use crate::ids::{IdArg, Index, Object};
+use crate::failure::{Failure, beginning};
+use crate::ids::{self, Found, IdArg};
 use crate::output::{Paint, print_json, print_text};
 
 /// Delete a set or a single copy, with its storage
@@ -28,30 +28,22 @@ struct DeleteJson {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &DeleteArgs) -> Result<(), Failure> {
-    let service = Service::open(app)?;
+    let service = app.service()?;
     let session = service.administration()?;
-    let reader = CatalogueReader::open(&app.paths.catalogue())?;
-    let object = Index::of_copies(&reader)?.find(&args.id)?;
-    drop(reader);
-    let (what, id, set, outcome) = match object {
-        Object::Copy(id, set) => ("copy", id.to_string(), set, session.delete_snapshot(id)?),
-        Object::Set(set) => (
-            "set",
-            set.to_string(),
-            set,
-            session.delete_snapshot_set(set)?,
-        ),
-        // Not in the catalogue: the service says so itself.
-        other => {
-            let set = SetId::from_uuid(other.id());
-            (
-                "set",
-                set.to_string(),
-                set,
-                session.delete_snapshot_set(set)?,
-            )
+    let (what, id, set, object) = match ids::set_or_copy(&*service, &args.id)? {
+        Found::Known(Object::Copy(id, set)) => {
+            ("copy", id.to_string(), set, SourceObject::Snapshot(id))
+        }
+        // One that is not in the catalogue, too: the service says so itself.
+        found => {
+            let set = SetId::from_uuid(found.id());
+            ("set", set.to_string(), set, SourceObject::Set(set))
         }
     };
+    let operation = OperationId::from_uuid(Uuid::new_v4());
+    let outcome = session
+        .delete_snapshots(object, Some(operation))
+        .map_err(beginning(operation))?;
     if let Some((failed, error)) = outcome.failure {
         return Err(Error::new(
             error.kind(),

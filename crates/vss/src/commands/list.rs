@@ -4,13 +4,13 @@ use std::io::Write;
 
 use clap::Args;
 use serde::Serialize;
-use vss_coordinator::{CopySummary, SetSummary};
 use vss_model::{ProviderId, SetId, SnapshotId, SnapshotProperties};
+use vss_service::{CopySummary, SetRecord, SetSummary};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::output::{Paint, plain, stdout};
-use crate::view::View;
+use crate::output::{Paint, UnfinishedJson, plain, stdout};
+use crate::progress::unfinished_line;
 
 /// Width of a column of originals, wider ones push the rest aside.
 const ORIGINAL_WIDTH: usize = 16;
@@ -41,17 +41,29 @@ pub(crate) struct SnapshotJson<'a> {
 }
 
 impl<'a> SetJson<'a> {
-    /// A set and its copies.
-    pub(crate) fn new<C>(set: &SetSummary, copies: &'a [C]) -> Self
-    where
-        SnapshotJson<'a>: From<&'a C>,
-    {
+    fn new(set: &SetSummary, copies: &'a [CopySummary]) -> Self {
         Self {
             set_id: set.set_id,
             created: set.created.to_string(),
             consistency: set.consistency.to_string(),
             context: format!("{:#010x}", set.context.bits()),
             snapshots: copies.iter().map(SnapshotJson::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a SetRecord> for SetJson<'a> {
+    fn from(set: &'a SetRecord) -> Self {
+        Self {
+            set_id: set.set_id,
+            created: set.created.to_string(),
+            consistency: set.consistency.to_string(),
+            context: format!("{:#010x}", set.context.bits()),
+            snapshots: set
+                .copies
+                .iter()
+                .map(|copy| SnapshotJson::from(&copy.properties))
+                .collect(),
         }
     }
 }
@@ -84,10 +96,11 @@ impl<'a> From<&'a CopySummary> for SnapshotJson<'a> {
 
 /// Runs the command.
 pub(crate) fn run(app: &App) -> Result<(), Failure> {
-    let view = View::open(app)?;
+    let queries = app.queries()?;
+    let unfinished = queries.operations()?;
     // Sets first: a set made between the two looks is left out whole, one that is gone has no copies.
-    let sets = view.reader.sets()?;
-    let copies = view.reader.copy_summaries()?;
+    let sets = queries.sets()?;
+    let copies = queries.copies()?;
     let mut groups = grouped(&sets, &copies);
     let mut out = stdout();
     if app.json {
@@ -99,7 +112,8 @@ pub(crate) fn run(app: &App) -> Result<(), Failure> {
             serde_json::to_writer(&mut out, &SetJson::new(set, copies))?;
         }
         out.write_all(b"],\"unfinished\":")?;
-        serde_json::to_writer(&mut out, &view.unfinished)?;
+        let unfinished: Vec<UnfinishedJson> = unfinished.iter().map(UnfinishedJson::from).collect();
+        serde_json::to_writer(&mut out, &unfinished)?;
         out.write_all(b"}\n")?;
     } else {
         let paint = Paint::stdout();
@@ -110,10 +124,10 @@ pub(crate) fn run(app: &App) -> Result<(), Failure> {
             }
             write_set(&mut out, set, copies, paint)
         })?;
-        for line in view.unfinished_lines(|_| true) {
-            writeln!(out, "{}", paint.yellow(&line))?;
+        for one in &unfinished {
+            writeln!(out, "{}", paint.yellow(&unfinished_line(one)))?;
         }
-        if !any && view.unfinished.is_empty() {
+        if !any && unfinished.is_empty() {
             writeln!(out, "no shadow copies")?;
         }
     }
@@ -179,10 +193,10 @@ fn write_set(
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use vss_coordinator::{Consistency, CopySummary, SetSummary};
     use vss_model::{
         Context, ProviderId, SetId, SnapshotAttributes, SnapshotId, SnapshotState, Timestamp,
     };
+    use vss_service::{Consistency, CopySummary, SetSummary};
 
     use super::grouped;
 

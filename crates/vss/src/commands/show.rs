@@ -4,20 +4,18 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use serde::Serialize;
-use vss_coordinator::{AuditRecord, DiskReport};
-use vss_model::{
-    Context, Error, ErrorKind, OperationId, ResultCode, SetId, SnapshotId, SnapshotProperties,
-};
+use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, SnapshotProperties};
+use vss_service::{AuditRecord, DiskReport, Object, Queries};
 
 use crate::app::App;
 use crate::commands::list::{SetJson, SnapshotJson};
 use crate::failure::Failure;
-use crate::ids::{IdArg, Index, Object};
+use crate::ids::{self, Found, IdArg};
 use crate::output::{
-    DiskJson, OperationJson, Paint, ResultJson, Table, identity_table, micros, on_off, plain,
-    print_json, print_text, steps_table,
+    DiskJson, OperationJson, Paint, ResultJson, Table, UnfinishedJson, identity_table, micros,
+    on_off, plain, print_json, print_text, steps_table,
 };
-use crate::view::{Unfinished, View};
+use crate::progress::unfinished_line;
 
 /// Show a set, a copy or an operation
 #[derive(Debug, Args)]
@@ -49,54 +47,59 @@ struct CopyDetail<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct UnfinishedDetail<'a> {
+struct UnfinishedDetail {
     #[serde(flatten)]
-    operation: &'a Unfinished,
+    operation: UnfinishedJson,
     result: ResultJson,
 }
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &ShowArgs) -> Result<(), Failure> {
-    let view = View::open(app)?;
-    match Index::of_everything(&view.reader)?.find(&args.id)? {
-        Object::Set(id) => set(app, &view, id),
-        Object::Copy(id, _) => copy(app, &view, id),
-        Object::Operation(id) => operation(app, &view, id),
-        Object::Unfinished(id) => unfinished(app, &view, id),
-        Object::Unknown(id) => Err(gone("set, copy or operation", &id.to_string())),
+    let queries = app.queries()?;
+    let queries = &*queries;
+    match ids::anything(queries, &args.id)? {
+        Found::Known(Object::Set(id)) => set(app, queries, id),
+        Found::Known(Object::Copy(id, _)) => copy(app, queries, id),
+        Found::Known(Object::Operation(id)) => print_record(app, &queries.record(id)?),
+        Found::Known(Object::Unfinished(id)) => unfinished(app, queries, id),
+        Found::Unknown(id) => Err(Error::new(
+            ErrorKind::ObjectNotFound,
+            format!("there is no set, copy or operation {id}"),
+        )
+        .with_hint("vss list shows the sets and copies, vss history the operations; one that runs shows once it has begun to change something")
+        .into()),
     }
 }
 
-fn gone(what: &str, id: &str) -> Failure {
-    Error::new(ErrorKind::ObjectNotFound, format!("there is no {what} {id}"))
-        .with_hint("vss list shows the sets and copies, vss history the operations; one that runs shows once it has begun to change something")
-        .into()
+/// What there is, or nothing where there is none.
+fn known<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(there) => Ok(Some(there)),
+        Err(error) if error.kind() == ErrorKind::ObjectNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-fn set(app: &App, view: &View, id: SetId) -> Result<(), Failure> {
-    let summary = view.reader.sets()?.into_iter().find(|set| set.set_id == id);
-    let Some(summary) = summary else {
-        return Err(gone("set", &id.to_string()));
-    };
-    let mut copies = view.reader.copies(Context::ALL)?;
-    copies.retain(|copy| copy.snapshot_set_id == id);
-    let creation = view.reader.creation(id)?;
+fn set(app: &App, queries: &dyn Queries, id: SetId) -> Result<(), Failure> {
+    let unfinished = queries.operations()?;
+    let set = queries.set(id)?;
+    let creation = known(queries.creation(id))?;
     let disks: Vec<&DiskReport> = creation
         .iter()
         .flat_map(|record| &record.disks)
         .filter(|disk| {
             // Disks of copies deleted since are gone.
-            copies.iter().any(|copy| {
+            set.copies.iter().any(|copy| {
                 disk.device.as_ref().is_some_and(|device| {
-                    device.as_os_str() == copy.snapshot_device_object.as_str()
+                    device.as_os_str() == copy.properties.snapshot_device_object.as_str()
                 })
             })
         })
         .collect();
     if app.json {
         return print_json(&SetDetail {
-            set: SetJson::new(&summary, &copies),
-            held_micros: summary.held_micros,
+            set: SetJson::from(&set),
+            held_micros: set.held_micros,
             disks: disks.into_iter().map(DiskJson::from).collect(),
         });
     }
@@ -104,13 +107,13 @@ fn set(app: &App, view: &View, id: SetId) -> Result<(), Failure> {
     let mut text = format!(
         "{}\n  created      {}\n  consistency  {}\n  writes held  {}\n  context      {:#x}\n\n",
         paint.bold(&format!("set {id}")),
-        summary.created,
-        summary.consistency,
-        micros(summary.held_micros),
-        summary.context.bits()
+        set.created,
+        set.consistency,
+        micros(set.held_micros),
+        set.context.bits()
     );
     let mut table = Table::new(&["COPY", "ORIGINAL", "STATE", "DEVICE"]);
-    for copy in &copies {
+    for copy in set.copies.iter().map(|copy| &copy.properties) {
         table.row([
             copy.snapshot_id.to_string(),
             copy.original_volume_name.clone(),
@@ -123,17 +126,15 @@ fn set(app: &App, view: &View, id: SetId) -> Result<(), Failure> {
         text.push('\n');
         text.push_str(&disk_text(disk, paint));
     }
-    for line in view.unfinished_lines(|one| one.set_id == id) {
-        text.push_str(&paint.yellow(&line));
+    for one in unfinished.iter().filter(|one| one.set == id) {
+        text.push_str(&paint.yellow(&unfinished_line(one)));
         text.push('\n');
     }
     print_text(&text)
 }
 
-fn copy(app: &App, view: &View, id: SnapshotId) -> Result<(), Failure> {
-    let Some(copy) = view.reader.copy(id)? else {
-        return Err(gone("copy", &id.to_string()));
-    };
+fn copy(app: &App, queries: &dyn Queries, id: SnapshotId) -> Result<(), Failure> {
+    let copy = queries.copy(id)?;
     if app.json {
         return print_json(&CopyDetail {
             copy: SnapshotJson::from(&copy),
@@ -173,30 +174,27 @@ fn copy_text(copy: &SnapshotProperties, paint: Paint) -> String {
     text
 }
 
-fn unfinished(app: &App, view: &View, id: OperationId) -> Result<(), Failure> {
-    let Some(found) = view.unfinished.iter().find(|one| one.operation == id) else {
+fn unfinished(app: &App, queries: &dyn Queries, id: OperationId) -> Result<(), Failure> {
+    let unfinished = queries.operations()?;
+    let Some(found) = unfinished.iter().find(|one| one.operation == id) else {
         // It has ended since.
-        return operation(app, view, id);
+        return print_record(app, &queries.record(id)?);
     };
     if app.json {
         return print_json(&UnfinishedDetail {
-            operation: found,
-            result: ResultCode::VSS_S_ASYNC_PENDING.into(),
+            operation: found.into(),
+            result: found.code.into(),
         });
     }
-    let mut text = view.unfinished_lines(|one| one.operation == id).join("\n");
-    text.push('\n');
-    print_text(&text)
+    print_text(&format!("{}\n", unfinished_line(found)))
 }
 
-fn operation(app: &App, view: &View, id: OperationId) -> Result<(), Failure> {
-    let Some(record) = view.reader.operation(id)? else {
-        return Err(gone("operation", &id.to_string()));
-    };
+/// Prints the record of an operation that is over.
+pub(crate) fn print_record(app: &App, record: &AuditRecord) -> Result<(), Failure> {
     if app.json {
-        return print_json(&OperationJson::from(&record));
+        return print_json(&OperationJson::from(record));
     }
-    print_text(&operation_text(&record, Paint::stdout()))
+    print_text(&operation_text(record, Paint::stdout()))
 }
 
 /// The whole record of an operation.

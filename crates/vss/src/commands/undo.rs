@@ -1,14 +1,14 @@
 //! `vss undo`: identities back to what they were before an operation.
 
 use clap::Args;
-use vss_coordinator::{AuditRecord, CatalogueReader};
+use uuid::Uuid;
 use vss_model::OperationId;
+use vss_service::AuditRecord;
 
 use crate::app::App;
 use crate::commands::show::operation_text;
-use crate::embedded::Service;
-use crate::failure::Failure;
-use crate::ids::{IdArg, Index};
+use crate::failure::{Failure, beginning};
+use crate::ids::{self, IdArg};
 use crate::output::{OperationJson, Paint, print_json, print_text};
 
 /// Put back the identities that an operation changed
@@ -21,14 +21,12 @@ pub(crate) struct UndoArgs {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &UndoArgs) -> Result<(), Failure> {
-    let service = Service::open(app)?;
-    service.administration()?;
-    let reader = CatalogueReader::open(&app.paths.catalogue())?;
-    let found = Index::of_operations(&reader)?.find(&args.operation)?;
-    drop(reader);
+    let service = app.service()?;
+    let undone = ids::operation(&*service, &args.operation)?;
+    let operation = OperationId::from_uuid(Uuid::new_v4());
     let record = service
-        .coordinator
-        .undo(OperationId::from_uuid(found.id()))?;
+        .undo(undone, Some(operation))
+        .map_err(beginning(operation))?;
     if app.json {
         return print_json(&OperationJson::from(&record));
     }

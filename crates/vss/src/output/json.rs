@@ -5,8 +5,10 @@ use std::path::Path;
 
 use disk_identity::{DiskId, Identity, TableKind};
 use serde::Serialize;
-use vss_coordinator::{AuditRecord, DiskReport, Event, StepTime};
 use vss_model::{OperationId, ProviderId, ResultCode, SetId, SnapshotId};
+use vss_service::{
+    AuditRecord, CopyProgress, DiskProgress, DiskReport, Event, OperationState, StepTime,
+};
 
 /// A 64-bit field: `0x` and 16 digits.
 fn hex64(field: u64) -> String {
@@ -193,6 +195,59 @@ impl<'a> From<&'a AuditRecord> for OperationJson<'a> {
             disks: record.disks.iter().map(DiskJson::from).collect(),
             steps: record.steps.iter().map(StepJson::from).collect(),
             events: record.events.iter().map(EventJson::from).collect(),
+        }
+    }
+}
+
+/// An operation that is not over, in listings.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnfinishedJson {
+    operation: OperationId,
+    /// Null for an undo.
+    set_id: SetId,
+    kind: &'static str,
+}
+
+impl From<&OperationState> for UnfinishedJson {
+    fn from(state: &OperationState) -> Self {
+        Self {
+            operation: state.operation,
+            set_id: state.set,
+            kind: state.kind.name(),
+        }
+    }
+}
+
+/// An operation at one moment.
+#[derive(Debug, Serialize)]
+pub(crate) struct StateJson<'a> {
+    operation: OperationId,
+    kind: &'static str,
+    set_id: Option<SetId>,
+    started: String,
+    result: ResultJson,
+    error: Option<String>,
+    cancel_requested: bool,
+    past_no_return: bool,
+    cut_off: bool,
+    disks: &'a [DiskProgress],
+    copying: Option<&'a CopyProgress>,
+}
+
+impl<'a> From<&'a OperationState> for StateJson<'a> {
+    fn from(state: &'a OperationState) -> Self {
+        Self {
+            operation: state.operation,
+            kind: state.kind.name(),
+            set_id: (!state.set.is_null()).then_some(state.set),
+            started: state.started.to_string(),
+            result: state.code.into(),
+            error: state.error.as_ref().map(|error| error.chain()),
+            cancel_requested: state.cancel_requested,
+            past_no_return: state.past_no_return,
+            cut_off: state.cut_off,
+            disks: &state.disks,
+            copying: state.copying.as_ref(),
         }
     }
 }

@@ -9,7 +9,10 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde::Serialize;
 
-pub(crate) use json::{DiskJson, EventJson, IdentityJson, OperationJson, ResultJson, StepJson};
+pub(crate) use json::{
+    DiskJson, EventJson, IdentityJson, OperationJson, ResultJson, StateJson, StepJson,
+    UnfinishedJson,
+};
 pub(crate) use paint::Paint;
 pub(crate) use table::Table;
 pub(crate) use text::{identity_table, micros, on_off, plain, short, steps_table};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use disk_identity::{Identity, attributes as bits};
 use uuid::Uuid;
-use vss_coordinator::StepTime;
+use vss_service::StepTime;
 
 use super::{Paint, Table};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use vss_coordinator::{CatalogueReader, StateDir};
 
-use crate::world::{World, dense, names, text};
+use crate::world::{World, names, text};
 
 #[test]
 fn the_second_is_told_who_holds_the_state() {
@@ -40,11 +40,7 @@ fn the_second_is_told_who_holds_the_state() {
 #[test]
 fn a_crash_is_never_seen_half_done() {
     let world = World::new();
-    dense(&world.path("big.img"), 256 << 20);
-    let file = world.path("big.img");
-    world
-        .run(["lun", "adopt", "big", file.to_str().unwrap()])
-        .good();
+    world.add_big();
     let mut creation = world
         .command(["create", "big"])
         .stdout(Stdio::null())

@@ -6,16 +6,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use vss_coordinator::CatalogueReader;
 
-use crate::world::{Run, World, dense, names};
+use crate::world::{Run, World, names};
 
 #[test]
 fn a_creation_can_be_cancelled() {
     let world = World::new();
-    dense(&world.path("big.img"), 256 << 20);
-    let file = world.path("big.img");
-    world
-        .run(["lun", "adopt", "big", file.to_str().unwrap()])
-        .good();
+    world.add_big();
     let creation = world
         .command(["create", "big"])
         .stdout(Stdio::piped())

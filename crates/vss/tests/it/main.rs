@@ -8,6 +8,8 @@
 
 mod background;
 mod beside;
+mod connect;
+mod daemon;
 mod demo;
 #[path = "../../src/commands/demo/disks.rs"]
 #[expect(
@@ -16,6 +18,7 @@ mod demo;
 )]
 mod disks;
 mod docs;
+mod follow;
 mod ids;
 mod interrupt;
 mod json;
@@ -23,4 +26,5 @@ mod life;
 mod lun;
 mod output;
 mod usage;
+mod vssd;
 mod world;

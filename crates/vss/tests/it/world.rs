@@ -9,9 +9,12 @@ use tempfile::TempDir;
 use vss_coordinator::StatePaths;
 
 use crate::disks;
+use crate::vssd::Daemon;
 
 /// Everything that a test needs; gone when it is dropped.
 pub(crate) struct World {
+    // Before the folder: the daemon must be gone when that is removed.
+    daemon: Option<Daemon>,
     dir: TempDir,
 }
 
@@ -71,6 +74,7 @@ impl Run {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
+            daemon: None,
             dir: tempfile::Builder::new()
                 .prefix("vss-cli-")
                 .tempdir()
@@ -78,9 +82,38 @@ impl World {
         }
     }
 
+    /// On a daemon; `None`, and said, where there is none to start.
+    pub(crate) fn with_daemon(test: &str) -> Option<Self> {
+        let mut world = Self::new();
+        world.daemon = Some(Daemon::start(world.dir.path(), &world.state(), test)?);
+        Some(world)
+    }
+
+    /// Its daemon.
+    pub(crate) fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().unwrap()
+    }
+
+    /// Kills the daemon.
+    pub(crate) fn kill_daemon(&mut self) {
+        self.daemon.as_mut().unwrap().kill();
+    }
+
+    /// Ends the daemon; what it left is there for commands without one.
+    pub(crate) fn stop_daemon(&mut self) {
+        self.daemon = None;
+    }
+
     /// With the LUNs `app` (GPT, two partitions) and `log` (MBR, one).
     pub(crate) fn with_disks() -> Self {
         let world = Self::new();
+        world.add_disks();
+        world
+    }
+
+    /// Adds the LUNs `app` (GPT, two partitions) and `log` (MBR, one).
+    pub(crate) fn add_disks(&self) {
+        let world = self;
         disks::app(&world.path("app.img")).unwrap();
         disks::log(&world.path("log.img")).unwrap();
         for name in ["app", "log"] {
@@ -89,7 +122,14 @@ impl World {
                 .run(["lun", "adopt", name, file.to_str().unwrap()])
                 .good();
         }
-        world
+    }
+
+    /// Adds the LUN `big`, which takes a while to copy.
+    pub(crate) fn add_big(&self) {
+        let file = self.path("big.img");
+        dense(&file, 256 << 20);
+        self.run(["lun", "adopt", "big", file.to_str().unwrap()])
+            .good();
     }
 
     /// The same with a set of both; its id.
@@ -122,7 +162,11 @@ impl World {
     /// `vss` on this state, in an environment without surprises.
     pub(crate) fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = bare(self.dir.path());
-        command.env("VSS_STATE", self.state()).args(args);
+        match &self.daemon {
+            None => command.env("VSS_STATE", self.state()),
+            Some(daemon) => command.env("VSS_CONNECT", daemon.endpoint()),
+        };
+        command.args(args);
         command
     }
 
@@ -187,7 +231,7 @@ pub(crate) fn names(luns: &Value) -> Vec<String> {
 }
 
 /// An image whose every byte is written, so that copying it takes a while.
-pub(crate) fn dense(path: &Path, size: u64) {
+fn dense(path: &Path, size: u64) {
     use std::io::{Read, Write};
     let mut source = std::io::repeat(0x5a).take(size);
     let mut file = File::create(path).unwrap();

@@ -1,11 +1,12 @@
-//! `vss break --no-wait`: a process of its own carries the break on.
+//! `vss break --no-wait` without a daemon: a process of its own carries the break on.
 //!
 //! ```text
 //! vss break --no-wait ── starts ──► vss break --background     a session of its own
 //!         │                              │ opens, checks, starts the break
 //!         │ ◄──── one line of JSON ──────┤ then lets go of stdin, stdout and stderr
 //!         ▼                              ▼
-//!    says the outcome of the call     waits for the end, which the catalogue keeps
+//!    says the outcome of the call     waits for the end, which the catalogue keeps;
+//!                                     SIGINT and SIGTERM ask the break to stop
 //! ```
 
 use std::fs::OpenOptions;
@@ -14,15 +15,18 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use vss_coordinator::{AuditRecord, CatalogueReader, Job, StateDir};
+use uuid::Uuid;
+use vss_coordinator::{CatalogueReader, StatePaths};
+use vss_engine::Embedded;
 use vss_model::{Error, ErrorKind, OperationId, ResultCode, SetId};
+use vss_service::VssAsync;
 
-use super::{find_set, start};
-use crate::app::App;
-use crate::embedded::Service;
+use super::{begun, find_set, start};
+use crate::app::{App, told};
 use crate::failure::Failure;
 use crate::ids::IdArg;
-use crate::output::{Paint, ResultJson, print_json, print_text};
+use crate::place::Place;
+use crate::work::{self, Interrupt};
 
 /// For how long the operation is waited for to show in the catalogue, so that whoever reads its id
 /// can look it up. A break that takes longer to begin is told all the same.
@@ -51,15 +55,14 @@ struct ErrorReport {
     hint: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct PendingJson {
-    set_id: SetId,
-    operation: OperationId,
-    result: ResultJson,
-}
-
 /// Starts the child and says how the call went.
-pub(super) fn parent(app: &App, set: &IdArg, flags: u32) -> Result<(), Failure> {
+pub(super) fn parent(
+    app: &App,
+    paths: &StatePaths,
+    set: &IdArg,
+    flags: u32,
+) -> Result<(), Failure> {
+    let operation = OperationId::from_uuid(Uuid::new_v4());
     let failed = |step: &str| {
         Error::new(
             ErrorKind::Unexpected,
@@ -69,8 +72,8 @@ pub(super) fn parent(app: &App, set: &IdArg, flags: u32) -> Result<(), Failure> 
     let program = std::env::current_exe().map_err(|error| failed("find").with_source(error))?;
     let mut child = Command::new(program)
         .arg("--state")
-        .arg(app.paths.root())
-        .args(["break", "--background", "--flags"])
+        .arg(paths.root())
+        .args(["break", "--background", &operation.to_string(), "--flags"])
         .arg(format!("{flags:#x}"))
         .arg("--")
         .arg(set.to_string())
@@ -87,7 +90,9 @@ pub(super) fn parent(app: &App, set: &IdArg, flags: u32) -> Result<(), Failure> 
     }
     let report: Report = serde_json::from_str(&line).map_err(|error| {
         failed("understand")
-            .with_hint("vss history shows whether the break took place")
+            .with_hint(format!(
+                "vss wait {operation} finds out what became of the break"
+            ))
             .with_source(error)
     })?;
     if !app.json {
@@ -106,30 +111,26 @@ pub(super) fn parent(app: &App, set: &IdArg, flags: u32) -> Result<(), Failure> 
     let Some(Started { set_id, operation }) = report.started else {
         return Err(failed("understand").into());
     };
-    if app.json {
-        return print_json(&PendingJson {
-            set_id,
-            operation,
-            result: ResultCode::VSS_S_ASYNC_PENDING.into(),
-        });
-    }
-    print_text(&format!(
-        "the break of set {set_id} {} as operation {operation}\nhow it went: vss show {operation}\n",
-        Paint::stdout().yellow("goes on in the background")
-    ))
+    begun(app, set_id, operation)
 }
 
 /// Starts the break, tells the parent, lets go of everything of it, and sees the break to its end.
-pub(super) fn child(app: &App, set: &IdArg, flags: u32) -> Result<(), Failure> {
+pub(super) fn child(
+    app: &App,
+    set: &IdArg,
+    flags: u32,
+    operation: OperationId,
+) -> Result<(), Failure> {
     // Fails only for the leader of a process group, which nobody has made us.
     let _ = rustix::process::setsid();
+    let interrupt = Interrupt::watch()?;
     let mut recovered = Vec::new();
-    let outcome = begin(app, set, flags, &mut recovered);
+    let outcome = begin(app, set, flags, operation, &mut recovered);
     let report = Report {
         recovered,
-        started: outcome.as_ref().ok().map(|(_, job)| Started {
-            set_id: job.set(),
-            operation: job.operation(),
+        started: outcome.as_ref().ok().map(|(_, running)| Started {
+            set_id: running.set(),
+            operation: running.operation(),
         }),
         error: outcome.as_ref().err().map(|error| ErrorReport {
             code: error.code(),
@@ -139,11 +140,18 @@ pub(super) fn child(app: &App, set: &IdArg, flags: u32) -> Result<(), Failure> {
     };
     // A parent that is gone is no reason to stop.
     let told = tell(&report);
-    let Ok((_service, job)) = outcome else {
+    let Ok((_service, running)) = outcome else {
         return Err(Failure::Told);
     };
     detach();
-    job.wait(None);
+    let mut state = running.state()?;
+    while state.is_pending() && !state.cut_off {
+        if interrupt.take() {
+            // Too late or not: the record says what came of it.
+            running.cancel()?;
+        }
+        state = work::next(&*running, state.version, work::TICK)?;
+    }
     told
 }
 
@@ -151,30 +159,36 @@ fn begin(
     app: &App,
     set: &IdArg,
     flags: u32,
+    operation: OperationId,
     recovered: &mut Vec<String>,
-) -> Result<(Service, Job<AuditRecord>), Error> {
-    let service = Service::on(StateDir::acquire(app.paths.clone())?)?;
-    *recovered = service.recovered();
-    let set = find_set(app, set).map_err(|failure| match failure {
-        Failure::Error(error) => Error::new(error.kind(), error.chain())
-            .with_hint(error.hint().unwrap_or("vss list shows the sets")),
-        _ => Error::new(ErrorKind::Unexpected, "could not read the id"),
-    })?;
-    let job = start(&service, set, flags)?;
-    until_it_shows(app, &job)?;
-    Ok((service, job))
+) -> Result<(Embedded, Box<dyn VssAsync>), Error> {
+    let Place::Embedded(paths) = &app.place else {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "a daemon needs no background process",
+        ));
+    };
+    let service = Embedded::open(paths.clone())?;
+    *recovered = service.recovered().iter().map(told).collect();
+    let set = find_set(&service, set)?;
+    let running = start(&service, set, flags, operation)?;
+    until_it_shows(paths, &*running)?;
+    Ok((service, running))
 }
 
 /// Waits until the operation is on record, in the journal or as finished.
-fn until_it_shows(app: &App, job: &Job<AuditRecord>) -> Result<(), Error> {
-    let reader = CatalogueReader::open(&app.paths.catalogue())?;
+fn until_it_shows(paths: &StatePaths, running: &dyn VssAsync) -> Result<(), Error> {
+    let reader = CatalogueReader::open(&paths.catalogue())?;
     let began = Instant::now();
-    while job.query_status() == ResultCode::VSS_S_ASYNC_PENDING && began.elapsed() < SHOWING {
+    while running.state()?.is_pending() && began.elapsed() < SHOWING {
         let unfinished = reader.unfinished()?;
-        if unfinished.iter().any(|(id, ..)| *id == job.operation()) {
+        if unfinished
+            .iter()
+            .any(|one| one.operation == running.operation())
+        {
             break;
         }
-        job.wait(Some(TICK));
+        running.wait(Some(TICK))?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use disk_identity::Edit;
 use serde::Serialize;
-use vss_coordinator::{BreakPlan, DiskPlan, IdentityDecision, Notice};
 use vss_model::{HardwareOptions, SetId, SnapshotId};
+use vss_service::{BreakPlan, DiskPlan, IdentityDecision, Notice};
 
 use crate::output::{IdentityJson, Paint, identity_table, on_off, plain};
 

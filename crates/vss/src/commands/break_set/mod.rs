@@ -4,20 +4,22 @@ mod background;
 mod dry_run;
 mod outcome;
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
-use vss_coordinator::{AuditRecord, CatalogueReader, Job};
-use vss_model::{BreakFlags, Error, ErrorKind, HardwareOptions, SetId};
+use serde::Serialize;
+use uuid::Uuid;
+use vss_model::{Error, ErrorKind, HardwareOptions, OperationId, ResultCode, SetId};
+use vss_service::{AuditRecord, Object, Queries, Service, VssAsync};
 
 pub(crate) use dry_run::{PlanJson, plan_text};
 pub(crate) use outcome::{BreakJson, broken_text};
 
-use std::sync::Arc;
-
 use crate::app::App;
-use crate::embedded::Service;
-use crate::failure::Failure;
-use crate::ids::{IdArg, Index, Object};
-use crate::output::{Paint, print_json, print_text};
+use crate::failure::{Failure, beginning};
+use crate::ids::{self, Found, IdArg};
+use crate::output::{Paint, ResultJson, print_json, print_text};
+use crate::place::Place;
 use crate::work;
 
 /// Break a set: its copies become ordinary disks
@@ -46,12 +48,12 @@ pub(crate) struct BreakArgs {
     /// Show what would be done, byte for byte, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not wait for the end: vss show OPERATION tells it later
+    /// Do not wait for the end: vss watch, vss wait and vss cancel take the operation's id
     #[arg(long, conflicts_with = "dry_run")]
     no_wait: bool,
-    /// What `--no-wait` starts.
-    #[arg(long, hide = true, conflicts_with_all = ["dry_run", "no_wait"])]
-    background: bool,
+    /// What `--no-wait` starts where there is no daemon: the break as this operation.
+    #[arg(long, hide = true, value_name = "OPERATION", conflicts_with_all = ["dry_run", "no_wait"])]
+    background: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -62,6 +64,13 @@ enum Revert {
     All,
     /// No disk
     None,
+}
+
+#[derive(Debug, Serialize)]
+struct PendingJson {
+    set_id: SetId,
+    operation: OperationId,
+    result: ResultJson,
 }
 
 /// Reads flags: `0x` and hexadecimal digits, or decimal.
@@ -97,24 +106,28 @@ impl BreakArgs {
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &BreakArgs) -> Result<(), Failure> {
     let flags = args.bits();
-    if args.background {
-        return background::child(app, &args.set, flags);
+    if let Some(operation) = args.background {
+        return background::child(app, &args.set, flags, OperationId::from_uuid(operation));
     }
     if args.no_wait {
-        return background::parent(app, &args.set, flags);
+        return match &app.place {
+            Place::Embedded(paths) => background::parent(app, paths, &args.set, flags),
+            Place::Daemon(_) => begin_only(app, &args.set, flags),
+        };
     }
-    let service = Service::open(app)?;
-    let set = find_set(app, &args.set)?;
+    let service = app.service()?;
+    let service = &*service;
+    let set = find_set(service, &args.set)?;
     let paint = Paint::stdout();
     if args.dry_run {
-        let plan = plan(&service, set, flags)?;
+        let plan = service.plan_break(set, flags)?;
         return if app.json {
             print_json(&PlanJson::from(&plan))
         } else {
             print_text(&plan_text(&plan, paint))
         };
     }
-    let report = break_set(app, &service, set, flags)?;
+    let report = break_set(app, service, set, flags)?;
     if app.json {
         print_json(&BreakJson::from(&*report))
     } else {
@@ -123,53 +136,70 @@ pub(crate) fn run(app: &App, args: &BreakArgs) -> Result<(), Failure> {
 }
 
 /// The set that an argument names.
-fn find_set(app: &App, argument: &IdArg) -> Result<SetId, Failure> {
-    let reader = CatalogueReader::open(&app.paths.catalogue())?;
-    match Index::of_copies(&reader)?.find(argument)? {
-        Object::Set(set) => Ok(set),
-        Object::Copy(copy, set) => Err(Error::new(
+fn find_set(queries: &dyn Queries, argument: &IdArg) -> Result<SetId, Error> {
+    match ids::set_or_copy(queries, argument)? {
+        Found::Known(Object::Copy(copy, set)) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!("{copy} is a single copy; only its whole set can be broken"),
         )
-        .with_hint(format!("break the set: vss break {set}"))
-        .into()),
-        // Not in the catalogue: the service says so itself.
-        other => Ok(SetId::from_uuid(other.id())),
+        .with_hint(format!("break the set: vss break {set}"))),
+        // One that is not in the catalogue, too: the service says so itself.
+        found => Ok(SetId::from_uuid(found.id())),
     }
 }
 
-/// What a break would do.
-pub(crate) fn plan(
-    service: &Service,
+/// Starts a break under an id.
+fn start(
+    service: &dyn Service,
     set: SetId,
     flags: u32,
-) -> Result<vss_coordinator::BreakPlan, Failure> {
-    service.administration()?;
-    let flags = BreakFlags::from_bits(flags).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, "the break flags are not valid")
-            .with_hint("legal are 0x0, 0x1, 0x2, 0x4, 0x6, 0x8 and 0xA")
-            .with_source(error)
-    })?;
-    Ok(service.coordinator.plan_break(set, flags)?)
-}
-
-/// Starts a break.
-fn start(service: &Service, set: SetId, flags: u32) -> Result<Job<AuditRecord>, Error> {
+    operation: OperationId,
+) -> Result<Box<dyn VssAsync>, Error> {
     let session = service.administration()?;
-    let mut job = None;
-    session.break_snapshot_set_ex(set, flags, Some(&mut job))?;
-    job.ok_or_else(|| Error::new(ErrorKind::Unexpected, "the break started without a job"))
+    let mut running = None;
+    session
+        .break_snapshot_set_ex(set, flags, Some(operation), Some(&mut running))
+        .map_err(beginning(operation))?;
+    running.ok_or_else(|| Error::new(ErrorKind::Unexpected, "the break started without a handle"))
 }
 
 /// Breaks a set and waits until that is done.
 pub(crate) fn break_set(
     app: &App,
-    service: &Service,
+    service: &dyn Service,
     set: SetId,
     flags: u32,
 ) -> Result<Arc<AuditRecord>, Failure> {
-    let job = start(service, set, flags)?;
-    work::wait(app, &job, "break", None)
+    let operation = OperationId::from_uuid(Uuid::new_v4());
+    let running = start(service, set, flags, operation)?;
+    work::wait(app, &*running, "break")
+}
+
+/// Has the daemon break a set, and leaves it to it.
+fn begin_only(app: &App, set: &IdArg, flags: u32) -> Result<(), Failure> {
+    let service = app.service()?;
+    let set = find_set(&*service, set)?;
+    let operation = OperationId::from_uuid(Uuid::new_v4());
+    start(&*service, set, flags, operation)?;
+    begun(app, set, operation)
+}
+
+/// Says that a break has begun and goes on alone.
+fn begun(app: &App, set: SetId, operation: OperationId) -> Result<(), Failure> {
+    if app.json {
+        return print_json(&PendingJson {
+            set_id: set,
+            operation,
+            result: ResultCode::VSS_S_ASYNC_PENDING.into(),
+        });
+    }
+    print_text(&format!(
+        "the break of set {set} {} as operation {operation}\n\
+         how far it is: vss watch {operation}\n\
+         how it went: vss wait {operation}\n\
+         to give it up: vss cancel {operation}\n",
+        Paint::stdout().yellow("goes on in the background")
+    ))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use vss_coordinator::AuditRecord;
 use vss_model::{OperationId, SetId};
+use vss_service::AuditRecord;
 
 use crate::output::{
     DiskJson, EventJson, Paint, ResultJson, StepJson, Table, on_off, plain, steps_table,

@@ -14,6 +14,7 @@ use vss_model::{Error, ErrorKind};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::print_json;
+use crate::place::{Place, Why};
 
 /// Show the whole way on two disks made for it: copy, break, and back in the originals' place
 ///
@@ -33,7 +34,8 @@ pub(crate) fn run(json: bool, args: &DemoArgs) -> Result<(), Failure> {
         .tempdir()
         .map_err(|error| io_failed("make a temporary folder", &std::env::temp_dir(), error))?;
     let app = App {
-        paths: StatePaths::new(folder.path().join("state")),
+        place: Place::Embedded(StatePaths::new(folder.path().join("state"))),
+        why: Why::Option("vss demo"),
         json,
     };
     // The folder goes when it is dropped, however this ends.

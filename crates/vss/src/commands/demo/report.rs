@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use disk_identity::Identity;
 use serde::Serialize;
-use vss_coordinator::{AuditRecord, BreakPlan};
 use vss_model::SetId;
+use vss_service::{AuditRecord, BreakPlan};
 
 use crate::commands::break_set::{BreakJson, PlanJson};
 use crate::failure::Failure;

@@ -8,15 +8,14 @@ use std::time::Instant;
 use disk_identity::Identity;
 use uuid::Uuid;
 use vss_model::{Error, ErrorKind, HardwareOptions};
-use vss_provider_file::Adopt;
+use vss_service::{Adopt, AdoptLun};
 
 use super::content::{Content, fill, read_record};
 use super::disks::{self, DemoDisk};
 use super::io_failed;
 use super::report::{DiskStory, Report};
 use crate::app::App;
-use crate::commands::{break_set, create, identity, lun};
-use crate::embedded::Service;
+use crate::commands::{break_set, create, identity};
 use crate::failure::Failure;
 use crate::output::{Paint, identity_table, print_text};
 use crate::work::Interrupt;
@@ -68,16 +67,16 @@ pub(super) fn tell(app: &App, folder: &Path) -> Result<Report, Failure> {
     }
 
     teller.chapter("vss lun adopt: both become LUNs of the embedded array")?;
-    let service = Service::open(app)?;
+    let service = app.service()?;
+    let service = &*service;
     for disk in &disks {
-        lun::adopt(
-            &service,
-            disk.disk.name,
-            &disk.file,
-            Adopt::Link,
-            None,
-            true,
-        )?;
+        service.adopt_lun(&AdoptLun {
+            name: disk.disk.name.to_owned(),
+            file: disk.file.clone(),
+            how: Adopt::Link,
+            sector_size: None,
+            present: true,
+        })?;
     }
     let before = identities(&disks, |disk| Ok(disk.file.clone()))?;
     for (disk, identity) in disks.iter().zip(&before) {
@@ -87,7 +86,7 @@ pub(super) fn tell(app: &App, folder: &Path) -> Result<Report, Failure> {
 
     teller.chapter("vss create app log: both copied at one instant")?;
     let volumes: Vec<String> = disks.iter().map(|disk| disk.disk.name.to_owned()).collect();
-    let created = create::create(app, &service, &volumes, false)?;
+    let created = create::create(app, service, &volumes, false)?;
     teller.say(&create::text(&created, paint))?;
     let device_of = |disk: &Original| {
         created
@@ -116,17 +115,17 @@ pub(super) fn tell(app: &App, folder: &Path) -> Result<Report, Failure> {
     }
 
     teller.chapter("vss lun mask app log: the originals leave this host")?;
-    lun::mask(&service, &volumes)?;
+    service.mask_luns(&volumes)?;
 
     teller.chapter("vss break --read-write --revert-identity all --dry-run: the plan")?;
     let set = created.set.set_id;
     let flags =
         HardwareOptions::BREAKEX_MAKE_READ_WRITE | HardwareOptions::BREAKEX_REVERT_IDENTITY_ALL;
-    let plan = break_set::plan(&service, set, flags.bits())?;
+    let plan = service.plan_break(set, flags.bits())?;
     teller.say(&break_set::plan_text(&plan, paint))?;
 
     teller.chapter("vss break --read-write --revert-identity all: the copies take their place")?;
-    let broken = break_set::break_set(app, &service, set, flags.bits())?;
+    let broken = break_set::break_set(app, service, set, flags.bits())?;
     teller.say(&break_set::broken_text(&broken, paint))?;
     let after = identities(&disks, device_of)?;
     if after != before {

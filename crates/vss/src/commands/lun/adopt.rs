@@ -1,15 +1,14 @@
 //! `vss lun adopt`: a LUN of a file that is there.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use vss_model::ErrorKind;
-use vss_provider_file::{Adopt, Lun};
+use vss_model::{Error, ErrorKind};
+use vss_service::{Adopt, AdoptLun};
 
 use super::{LunJson, place};
 use crate::app::App;
 use crate::commands::identity::sector_size;
-use crate::embedded::Service;
 use crate::failure::Failure;
 use crate::output::{Paint, print_json, print_text};
 use crate::size;
@@ -39,18 +38,23 @@ pub(crate) struct AdoptArgs {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<(), Failure> {
-    let service = Service::open(app)?;
-    let how = if args.take { Adopt::Move } else { Adopt::Link };
-    let lun = adopt(
-        &service,
-        &args.name,
-        &args.file,
-        how,
-        args.sector_size,
-        !args.masked,
-    )?;
+    // A daemon has a working folder of its own.
+    let file = std::path::absolute(&args.file).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{:?} cannot be an image file", args.file.display()),
+        )
+        .with_source(error)
+    })?;
+    let lun = app.service()?.adopt_lun(&AdoptLun {
+        name: args.name.clone(),
+        file,
+        how: if args.take { Adopt::Move } else { Adopt::Link },
+        sector_size: args.sector_size,
+        present: !args.masked,
+    })?;
     if app.json {
-        return print_json(&LunJson::new(&lun, None));
+        return print_json(&LunJson::from(&lun));
     }
     print_text(&format!(
         "{} {} as LUN {} ({}), {}\n",
@@ -60,30 +64,4 @@ pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<(), Failure> {
         size::show(lun.size_bytes),
         place(&lun)
     ))
-}
-
-/// Adopts a file; one that shall be visible must not be the twin of a visible disk.
-pub(crate) fn adopt(
-    service: &Service,
-    name: &str,
-    file: &Path,
-    how: Adopt,
-    sector_size: Option<u32>,
-    present: bool,
-) -> Result<Lun, Failure> {
-    service.administration()?;
-    if present && file.is_file() {
-        service
-            .coordinator
-            .check_arrival(name, file, sector_size)
-            .map_err(|error| match error.kind() {
-                ErrorKind::ObjectAlreadyExists => {
-                    let hint = error.hint().unwrap_or_default();
-                    let hint = format!("{hint}; or adopt this one with --masked");
-                    error.with_hint(hint)
-                }
-                _ => error,
-            })?;
-    }
-    Ok(service.array.adopt(name, file, how, sector_size, present)?)
 }

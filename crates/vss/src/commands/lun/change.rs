@@ -1,7 +1,9 @@
 //! What a change of several LUNs says.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use vss_provider_file::Change;
+use vss_service::LunChange;
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -9,35 +11,37 @@ use crate::output::{Paint, print_json, print_text};
 
 /// What became of one LUN.
 #[derive(Debug, Serialize)]
-pub(crate) struct Changed {
-    name: String,
+struct ChangeJson<'a> {
+    name: &'a str,
     change: &'static str,
-    device: Option<String>,
+    device: Option<Cow<'a, str>>,
 }
 
-impl Changed {
-    /// A LUN after the change; `device` is where it is visible now.
-    pub(crate) fn new(name: &str, change: Change, device: Option<String>) -> Self {
+impl<'a> From<&'a LunChange> for ChangeJson<'a> {
+    fn from(change: &'a LunChange) -> Self {
         Self {
-            name: name.to_owned(),
-            change: match change {
-                Change::Changed => "changed",
-                Change::AlreadySo => "already-so",
+            name: &change.name,
+            change: if change.changed {
+                "changed"
+            } else {
+                "already-so"
             },
-            device,
+            device: change.device.as_ref().map(|path| path.to_string_lossy()),
         }
     }
 }
 
 #[derive(Debug, Serialize)]
 struct ChangesJson<'a> {
-    luns: &'a [Changed],
+    luns: Vec<ChangeJson<'a>>,
 }
 
 /// Says what became of the LUNs; `done` is the word for it.
-pub(crate) fn tell(app: &App, done: &str, changes: &[Changed]) -> Result<(), Failure> {
+pub(crate) fn tell(app: &App, done: &str, changes: &[LunChange]) -> Result<(), Failure> {
     if app.json {
-        return print_json(&ChangesJson { luns: changes });
+        return print_json(&ChangesJson {
+            luns: changes.iter().map(ChangeJson::from).collect(),
+        });
     }
     let paint = Paint::stdout();
     let text: String = changes
@@ -46,10 +50,11 @@ pub(crate) fn tell(app: &App, done: &str, changes: &[Changed]) -> Result<(), Fai
             let place = one
                 .device
                 .as_ref()
-                .map_or_else(String::new, |device| format!(" at {device}"));
-            match one.change {
-                "changed" => format!("{} {}{place}\n", paint.green(done), one.name),
-                _ => format!("already so: {} is {done}{place}\n", one.name),
+                .map_or_else(String::new, |device| format!(" at {}", device.display()));
+            if one.changed {
+                format!("{} {}{place}\n", paint.green(done), one.name)
+            } else {
+                format!("already so: {} is {done}{place}\n", one.name)
             }
         })
         .collect();

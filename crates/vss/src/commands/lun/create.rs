@@ -1,11 +1,11 @@
 //! `vss lun create`: an empty LUN.
 
 use clap::Args;
+use vss_service::NewLun;
 
 use super::{LunJson, place};
 use crate::app::App;
 use crate::commands::identity::sector_size;
-use crate::embedded::Service;
 use crate::failure::Failure;
 use crate::output::{Paint, print_json, print_text};
 use crate::size;
@@ -29,13 +29,14 @@ pub(crate) struct CreateArgs {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &CreateArgs) -> Result<(), Failure> {
-    let service = Service::open(app)?;
-    service.administration()?;
-    let lun = service
-        .array
-        .create(&args.name, args.size, args.sector_size, !args.masked)?;
+    let lun = app.service()?.create_lun(&NewLun {
+        name: args.name.clone(),
+        size_bytes: args.size,
+        sector_size: args.sector_size,
+        present: !args.masked,
+    })?;
     if app.json {
-        return print_json(&LunJson::new(&lun, None));
+        return print_json(&LunJson::from(&lun));
     }
     print_text(&format!(
         "{} LUN {} ({}), {}\n",

@@ -1,12 +1,9 @@
 //! `vss lun delete`: LUNs and their images go.
 
 use clap::Args;
-use vss_provider_file::Change;
 
-use super::change::{Changed, tell};
-use super::{find, refuse_copies};
+use super::change::tell;
 use crate::app::App;
-use crate::embedded::Service;
 use crate::failure::Failure;
 
 /// Delete LUNs and their images; of adopted files that stayed in their place only the link
@@ -19,16 +16,5 @@ pub(crate) struct DeleteArgs {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &DeleteArgs) -> Result<(), Failure> {
-    let service = Service::open(app)?;
-    service.administration()?;
-    let luns = find(&service, &args.names)?;
-    for lun in &luns {
-        refuse_copies(&service, lun)?;
-    }
-    let mut changes = Vec::new();
-    for lun in &luns {
-        service.array.delete(&lun.name)?;
-        changes.push(Changed::new(&lun.name, Change::Changed, None));
-    }
-    tell(app, "deleted", &changes)
+    tell(app, "deleted", &app.service()?.delete_luns(&args.names)?)
 }

@@ -1,18 +1,14 @@
 //! `vss lun list`: all LUNs.
 
-use std::collections::HashSet;
-
 use clap::Args;
 use serde::Serialize;
-use vss_model::SetId;
-use vss_provider_file::{FileArray, Lun};
 
 use super::{LunJson, place, role};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{Paint, Table, print_json, print_text};
+use crate::progress::unfinished_line;
 use crate::size;
-use crate::view::View;
 
 /// List the LUNs
 #[derive(Debug, Args)]
@@ -25,22 +21,11 @@ struct LunsJson<'a> {
 
 /// Runs the command.
 pub(crate) fn run(app: &App) -> Result<(), Failure> {
-    let view = View::open(app)?;
-    let luns = FileArray::open_read_only(&app.paths.array(), &app.paths.host())?.list()?;
-    // The array remembers for good in which set a LUN was made; the catalogue knows what is left.
-    let sets: HashSet<SetId> = view
-        .reader
-        .sets()?
-        .into_iter()
-        .map(|set| set.set_id)
-        .collect();
-    let set_of = |lun: &Lun| lun.set.filter(|set| sets.contains(set));
+    let queries = app.queries()?;
+    let luns = queries.luns()?;
     if app.json {
         return print_json(&LunsJson {
-            luns: luns
-                .iter()
-                .map(|lun| LunJson::new(lun, set_of(lun)))
-                .collect(),
+            luns: luns.iter().map(LunJson::from).collect(),
         });
     }
     let paint = Paint::stdout();
@@ -52,7 +37,7 @@ pub(crate) fn run(app: &App) -> Result<(), Failure> {
             size::show(lun.allocated_bytes),
             lun.sector_size.to_string(),
             crate::output::on_off(Some(lun.read_only)).to_owned(),
-            role(lun, set_of(lun)),
+            role(lun),
             place(lun),
         ]);
     }
@@ -61,8 +46,8 @@ pub(crate) fn run(app: &App) -> Result<(), Failure> {
     } else {
         table.render(paint, "")
     };
-    for line in view.unfinished_lines(|_| true) {
-        text.push_str(&paint.yellow(&line));
+    for one in queries.operations()? {
+        text.push_str(&paint.yellow(&unfinished_line(&one)));
         text.push('\n');
     }
     print_text(&text)

@@ -13,15 +13,11 @@ use std::borrow::Cow;
 
 use clap::Subcommand;
 use serde::Serialize;
-use vss_model::{Error, ErrorKind, LunId, SetId};
-use vss_provider_file::{FileArray, Lun};
-
-pub(crate) use adopt::adopt;
-pub(crate) use mask::mask;
+use vss_model::SetId;
+use vss_service::Lun;
 
 use crate::app::App;
-use crate::embedded::Service;
-use crate::failure::{Failure, provider_error};
+use crate::failure::Failure;
 
 /// The commands on LUNs.
 #[derive(Debug, Subcommand)]
@@ -52,7 +48,7 @@ pub(crate) fn run(app: &App, command: &LunCommand) -> Result<(), Failure> {
 #[derive(Debug, Serialize)]
 struct LunJson<'a> {
     name: &'a str,
-    id: String,
+    id: &'a str,
     size_bytes: u64,
     allocated_bytes: u64,
     sector_size: u32,
@@ -67,12 +63,11 @@ struct LunJson<'a> {
     set_id: Option<SetId>,
 }
 
-impl<'a> LunJson<'a> {
-    /// `set` is the set whose copies the LUN carries.
-    fn new(lun: &'a Lun, set: Option<SetId>) -> Self {
+impl<'a> From<&'a Lun> for LunJson<'a> {
+    fn from(lun: &'a Lun) -> Self {
         Self {
             name: &lun.name,
-            id: LunId::to_string(&lun.id),
+            id: &lun.id,
             size_bytes: lun.size_bytes,
             allocated_bytes: lun.allocated_bytes,
             sector_size: lun.sector_size,
@@ -81,8 +76,8 @@ impl<'a> LunJson<'a> {
             image: lun.image.to_string_lossy(),
             device: lun.device.as_ref().map(|path| path.to_string_lossy()),
             linked: lun.linked,
-            copy_of: lun.copy_of.as_ref().map(|original| original.name.as_str()),
-            set_id: set,
+            copy_of: lun.copy_of.as_deref(),
+            set_id: lun.set,
         }
     }
 }
@@ -95,64 +90,17 @@ fn place(lun: &Lun) -> String {
 }
 
 /// What a LUN is, in words.
-fn role(lun: &Lun, set: Option<SetId>) -> String {
-    if !lun.image.exists() {
+fn role(lun: &Lun) -> String {
+    if lun.image_missing {
         return format!("its image is missing: {}", lun.image.display());
     }
-    match (set, &lun.copy_of) {
+    match (lun.set, &lun.copy_of) {
         (Some(set), Some(original)) => format!(
-            "copy of {} (set {})",
-            original.name,
+            "copy of {original} (set {})",
             crate::output::short(set.as_uuid())
         ),
         (Some(set), None) => format!("copy (set {})", crate::output::short(set.as_uuid())),
-        (None, Some(original)) => format!("ordinary, once a copy of {}", original.name),
+        (None, Some(original)) => format!("ordinary, once a copy of {original}"),
         (None, None) => "ordinary".to_owned(),
     }
-}
-
-/// Looks up a LUN by name.
-fn get(array: &FileArray, name: &str) -> Result<Lun, Error> {
-    array.get(name).map_err(|error| {
-        let error = provider_error(error);
-        match error.hint() {
-            Some(_) => error,
-            None => error.with_hint("vss lun list shows the LUNs"),
-        }
-    })
-}
-
-/// Looks up LUNs by name, each once. All are looked up before anything is done to one.
-fn find(service: &Service, names: &[String]) -> Result<Vec<Lun>, Error> {
-    let mut luns: Vec<Lun> = Vec::with_capacity(names.len());
-    for name in names {
-        if !luns.iter().any(|known| known.name == *name) {
-            luns.push(get(&service.array, name)?);
-        }
-    }
-    Ok(luns)
-}
-
-/// Refuses a LUN that carries copies of a set.
-fn refuse_copies(service: &Service, lun: &Lun) -> Result<(), Error> {
-    match service.coordinator.set_of_lun(&lun.name)? {
-        None => Ok(()),
-        Some(set) => Err(Error::new(
-            ErrorKind::BadState,
-            format!(
-                "LUN {} carries copies of shadow copy set {set}, which has the say over it",
-                lun.name
-            ),
-        )
-        .with_hint(format!(
-            "make an ordinary disk of it (vss break {set}) or delete it with its set (vss delete {set})"
-        ))),
-    }
-}
-
-/// Refuses to show a LUN whose identity a visible disk bears.
-fn refuse_twins(service: &Service, lun: &Lun) -> Result<(), Error> {
-    service
-        .coordinator
-        .check_arrival(&lun.name, &lun.image, Some(lun.sector_size))
 }

@@ -4,15 +4,12 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use serde::Serialize;
-use vss_provider_file::FileArray;
 
-use super::{LunJson, get, place, role};
+use super::{LunJson, place, role};
 use crate::app::App;
-use crate::commands::identity::look;
 use crate::failure::Failure;
 use crate::output::{IdentityJson, Paint, identity_table, on_off, plain, print_json, print_text};
 use crate::size;
-use crate::view::View;
 
 /// Show a LUN and the identity of its disk
 #[derive(Debug, Args)]
@@ -23,7 +20,7 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct LunDetail<'a> {
+struct DetailJson<'a> {
     #[serde(flatten)]
     lun: LunJson<'a>,
     /// Null where the table cannot be read; `vss identity show` says why.
@@ -32,24 +29,14 @@ struct LunDetail<'a> {
 
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &ShowArgs) -> Result<(), Failure> {
-    let view = View::open(app)?;
-    let array = FileArray::open_read_only(&app.paths.array(), &app.paths.host())?;
-    let lun = get(&array, &args.name)?;
-    let sets = view.reader.sets()?;
-    let set = lun
-        .set
-        .filter(|id| sets.iter().any(|set| set.set_id == *id));
-    let observation = look(&lun.image, Some(lun.sector_size));
+    let detail = app.queries()?.lun(&args.name)?;
+    let lun = &detail.lun;
     if app.json {
-        return print_json(&LunDetail {
-            lun: LunJson::new(&lun, set),
-            identity: observation.as_ref().ok().map(|observation| {
-                let mut identity = IdentityJson::new(observation.identity());
-                identity.warnings = observation
-                    .warnings()
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect();
+        return print_json(&DetailJson {
+            lun: LunJson::from(lun),
+            identity: detail.identity.as_ref().ok().map(|identity| {
+                let mut identity = IdentityJson::new(identity);
+                identity.warnings = detail.warnings.clone();
                 identity
             }),
         });
@@ -58,8 +45,8 @@ pub(crate) fn run(app: &App, args: &ShowArgs) -> Result<(), Failure> {
     let mut text = paint.bold(&format!("LUN {}", lun.name));
     text.push('\n');
     for (name, value) in [
-        ("what", role(&lun, set)),
-        ("id", lun.id.to_string()),
+        ("what", role(lun)),
+        ("id", lun.id.clone()),
         (
             "size",
             format!(
@@ -70,23 +57,20 @@ pub(crate) fn run(app: &App, args: &ShowArgs) -> Result<(), Failure> {
             ),
         ),
         ("access", on_off(Some(lun.read_only)).to_owned()),
-        ("device", place(&lun)),
+        ("device", place(lun)),
         ("image", lun.image.display().to_string()),
     ] {
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {name:<6}  {}", plain(&value));
     }
-    match &observation {
-        Ok(observation) => {
-            text.push_str(&identity_table(observation.identity(), paint, "  "));
-            for warning in observation.warnings() {
-                let warning = plain(&warning.to_string());
-                let _ = writeln!(text, "  {} {warning}", paint.yellow("warning:"));
-            }
-        }
+    match &detail.identity {
+        Ok(identity) => text.push_str(&identity_table(identity, paint, "  ")),
         Err(error) => {
-            let _ = writeln!(text, "  {} {}", paint.red("error:"), plain(&error.chain()));
+            let _ = writeln!(text, "  {} {}", paint.red("error:"), plain(error));
         }
+    }
+    for warning in &detail.warnings {
+        let _ = writeln!(text, "  {} {}", paint.yellow("warning:"), plain(warning));
     }
     print_text(&text)
 }
