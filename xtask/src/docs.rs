@@ -1,6 +1,6 @@
 //! `cargo xtask docs`: the documents that the program writes about itself.
 //!
-//! A test of the crate `vss` says when they are stale.
+//! Tests of the crates `vss`, `vss-api` and `vssd` say when they are stale.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,8 @@ use crate::{Failure, Outcome};
 /// Shells and the file names that their completions are looked for under.
 const SHELLS: &[(&str, &str)] = &[("bash", "vss.bash"), ("zsh", "_vss"), ("fish", "vss.fish")];
 
-/// Writes `docs/man`, `docs/completions` and `docs/cli-reference.md` anew.
+/// Writes `docs/man`, `docs/completions`, `docs/cli-reference.md`, `docs/api.md`, `packaging/vssd.8`
+/// and `packaging/vssd.toml` anew.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     nothing_left(arguments)?;
     status(&mut cargo(["build", "--package", "vss", "--bin", "vss"]))?;
@@ -39,7 +40,28 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     for (shell, file) in SHELLS {
         save(vss().args(["completions", shell]), &completions.join(file))?;
     }
-    save(vss().arg("reference"), &docs.join("cli-reference.md"))
+    save(vss().arg("reference"), &docs.join("cli-reference.md"))?;
+    save(
+        &mut cargo([
+            "run",
+            "--quiet",
+            "--package",
+            "vss-api",
+            "--example",
+            "reference",
+        ]),
+        &docs.join("api.md"),
+    )?;
+    status(&mut cargo(["build", "--package", "vssd", "--bin", "vssd"]))?;
+    let vssd = target_dir().join("debug/vssd");
+    let packaging = root().join("packaging");
+    for (document, file) in [("man", "vssd.8"), ("template", "vssd.toml")] {
+        save(
+            Command::new(&vssd).args(["--document", document]),
+            &packaging.join(file),
+        )?;
+    }
+    Ok(())
 }
 
 fn make(folder: &Path) -> Outcome {

@@ -77,7 +77,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "docs",
         arguments: "",
-        about: "writes man pages, completions and the CLI reference anew",
+        about: "writes man pages, completions, references and the default settings anew",
         run: docs::run,
     },
     Chore {

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use vss_model::{BreakFlags, Error, ErrorKind, OperationId, ResultCode, SetId, Timestamp};
+use vss_model::{
+    BreakFlags, Error, ErrorKind, OperationId, ResultCode, SetId, SnapshotId, Timestamp,
+};
 use vss_service::{
     AuditRecord, CancelAnswer, CopyProgress, DiskProgress, DiskStage, OperationKind,
     OperationState, VssAsync,
@@ -42,6 +44,8 @@ pub(crate) struct OperationHead {
     pub(crate) flags: Option<BreakFlags>,
     /// The operation that an undo takes back.
     pub(crate) undone: Option<OperationId>,
+    /// The copies that it makes, breaks or deletes, as far as they are known when it begins.
+    pub(crate) copies: Vec<SnapshotId>,
 }
 
 struct Shared {
@@ -98,6 +102,7 @@ impl Job {
                 started: record.started,
                 flags: record.flags,
                 undone: record.undone,
+                copies: record.copies.clone(),
             },
             Listeners::default(),
         );
@@ -138,6 +143,7 @@ impl Job {
                 started: entry.started,
                 flags: None,
                 undone: None,
+                copies: Vec::new(),
             },
             Listeners::default(),
         );

@@ -290,23 +290,20 @@ impl Admitted {
     /// Runs to the end on this thread.
     pub(crate) fn run(self, work: impl FnOnce(&Job) -> Result<AuditRecord, JobFailure>) {
         let head = self.job.head();
+        let copies: Vec<String> = head.copies.iter().map(ToString::to_string).collect();
         let span = info_span!(
             "operation",
             operation = %head.operation,
             kind = head.kind.name(),
             set = %head.set,
-            copies = tracing::field::Empty,
+            copies = copies.join(","),
         );
         let _entered = span.enter();
         info!("began");
         self.job.tell();
         let result = work(&self.job);
         match &result {
-            Ok(report) => {
-                let copies: Vec<String> = report.copies.iter().map(ToString::to_string).collect();
-                span.record("copies", copies.join(","));
-                info!(code = %ResultCode::VSS_S_ASYNC_FINISHED, "finished");
-            }
+            Ok(_) => info!(code = %ResultCode::VSS_S_ASYNC_FINISHED, "finished"),
             Err(JobFailure::Cancelled) => warn!(
                 code = %ResultCode::VSS_S_ASYNC_CANCELLED,
                 "cancelled"

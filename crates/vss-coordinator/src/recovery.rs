@@ -126,6 +126,7 @@ fn release_orphans(engine: &Arc<Engine>) -> Result<(), Error> {
             started: engine.host.now(),
             flags: None,
             undone: None,
+            copies: copies.clone(),
         };
         delete::delete(engine, engine.admit_own(head)?, &set, &copies)?;
     }

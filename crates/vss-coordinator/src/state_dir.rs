@@ -147,7 +147,7 @@ fn held(paths: &StatePaths, lock: &mut File) -> Error {
         ErrorKind::BadState,
         format!("the state folder {} is held by {who}", paths.root.display()),
     )
-    .with_hint("wait until it has finished; listings (vss list, show, history) work meanwhile")
+    .with_hint("wait until it has finished, or, if it is the daemon, go through it (vss --connect unix:SOCKET); listings (vss list, show, history) work meanwhile")
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub(crate) fn undo(
                 started: engine.host.now(),
                 flags: None,
                 undone: Some(operation),
+                copies: Vec::new(),
             };
             match engine.admit(head, is_same)? {
                 Admission::New(admitted) => {

@@ -71,6 +71,7 @@ impl Queries for Offline {
     fn status(&self) -> Result<Status, Error> {
         let mut status = self.records.status(LinuxHost.machine_name())?;
         status.operations = self.operations()?;
+        status.providers = self.records.providers()?;
         Ok(status)
     }
 

@@ -7,8 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use disk_identity::{SectorSize, observe};
 use vss_coordinator::{CatalogueReader, StatePaths};
-use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, SnapshotProperties};
-use vss_provider::ProviderError;
+use vss_model::{
+    Error, ErrorKind, OperationId, ProviderProperties, SetId, SnapshotId, SnapshotProperties,
+};
+use vss_provider::{Provider, ProviderError};
 use vss_provider_file::FileArray;
 use vss_service::{
     AuditRecord, CopySummary, FailedOperation, Lun, LunDetail, Object, OperationState, Refusal,
@@ -175,6 +177,11 @@ impl Records {
                 Err(error) => Err(error.chain()),
             },
         })
+    }
+
+    /// The providers that a service on this folder would have.
+    pub(crate) fn providers(&self) -> Result<Vec<ProviderProperties>, Error> {
+        Ok(vec![self.array()?.properties()])
     }
 
     fn array(&self) -> Result<FileArray, Error> {

@@ -69,6 +69,7 @@ pub(crate) fn recover(
             started: entry.started,
             flags: Some(plan.flags),
             undone: None,
+            copies: set.copies.iter().map(|copy| copy.id()).collect(),
         },
         Listeners::default(),
     );

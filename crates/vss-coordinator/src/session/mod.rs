@@ -244,7 +244,8 @@ impl Requester {
             engine: Arc::clone(&self.engine),
             session: self.id,
         };
-        let head = self.head(id, OperationKind::Create, open.id, None);
+        let copies = open.volumes.iter().map(|volume| volume.snapshot).collect();
+        let head = self.head(id, OperationKind::Create, open.id, None, copies);
         let request = CreateRequest {
             operation: head.operation,
             set: open.id,
@@ -275,6 +276,7 @@ impl Requester {
         kind: OperationKind,
         set: SetId,
         flags: Option<BreakFlags>,
+        copies: Vec<SnapshotId>,
     ) -> OperationHead {
         OperationHead {
             operation: id.unwrap_or_else(|| self.engine.new_operation()),
@@ -283,6 +285,7 @@ impl Requester {
             started: self.engine.host.now(),
             flags,
             undone: None,
+            copies,
         }
     }
 
@@ -366,8 +369,14 @@ impl Requester {
             }
         };
         // Unknown ids are not found even while something else runs.
-        self.providers_of(set)?;
-        let head = self.head(id, OperationKind::Delete, set, None);
+        let copies = match object {
+            SourceObject::Set(_) => ids(&self.providers_of(set)?),
+            SourceObject::Snapshot(copy) => {
+                self.providers_of(set)?;
+                vec![copy]
+            }
+        };
+        let head = self.head(id, OperationKind::Delete, set, None, copies);
         let admitted = match self.engine.admit(head, is_same)? {
             Admission::New(admitted) => admitted,
             Admission::Known(job) => return self.outcome_of(&job),
@@ -471,8 +480,9 @@ impl Requester {
         if let Some(job) = self.engine.known(id, is_same)? {
             return Ok(job);
         }
-        for (copy, provider) in self.providers_of(set)? {
-            let provider = self.engine.providers.get(provider)?;
+        let copies = self.providers_of(set)?;
+        for (copy, provider) in &copies {
+            let provider = self.engine.providers.get(*provider)?;
             let AnyProvider::Hardware(provider) = provider else {
                 return Err(Error::new(
                     ErrorKind::ProviderVeto,
@@ -495,7 +505,7 @@ impl Requester {
                 ));
             }
         }
-        let head = self.head(id, OperationKind::Break, set, Some(flags));
+        let head = self.head(id, OperationKind::Break, set, Some(flags), ids(&copies));
         let (operation, started) = (head.operation, head.started);
         let admitted = match self.engine.admit(head, is_same)? {
             Admission::New(admitted) => admitted,
@@ -530,6 +540,10 @@ pub(crate) fn break_flags(flags: u32) -> Result<BreakFlags, Error> {
     })
 }
 
+fn ids(copies: &[(SnapshotId, ProviderId)]) -> Vec<SnapshotId> {
+    copies.iter().map(|(copy, _)| *copy).collect()
+}
+
 fn copy_not_found(id: SnapshotId) -> Error {
     Error::new(
         ErrorKind::ObjectNotFound,
@@ -558,7 +572,7 @@ impl Drop for Requester {
         if let Ok(record) = self.visible(set) {
             let copies: Vec<SnapshotId> = record.copies.iter().map(|copy| copy.id()).collect();
             // What cannot be deleted now is deleted by the next start.
-            let head = self.head(None, OperationKind::Delete, set, None);
+            let head = self.head(None, OperationKind::Delete, set, None, copies.clone());
             if let Ok(admitted) = self.engine.admit_own(head) {
                 let _ = delete::delete(&self.engine, admitted, &record, &copies);
             }
