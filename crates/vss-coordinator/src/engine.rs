@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use disk_identity::Identifier;
 use vss_model::{Error, ErrorKind, OperationId, SessionId, SetId, SnapshotId};
@@ -38,11 +39,24 @@ pub(crate) struct Engine {
     _state: StateDir,
 }
 
+/// For how long a session may keep the right to create without doing anything about its set, once
+/// somebody else wants it.
+const IDLE_SET: Duration = Duration::from_secs(60);
+
+/// The right to create, and what its session does with it.
+struct CreationRight {
+    session: SessionId,
+    /// When the session last did something about its set, by the host's monotonic clock.
+    touched: Duration,
+    /// True from `DoSnapshotSet` on.
+    working: bool,
+}
+
 /// Who works on what.
 #[derive(Default)]
 struct Work {
     /// From `StartSnapshotSet` to the end of `DoSnapshotSet` creation is exclusive on the machine.
-    creation: Option<SessionId>,
+    creation: Option<CreationRight>,
     /// Sets in work, with the operation's name.
     busy: HashMap<SetId, &'static str>,
 }
@@ -154,22 +168,60 @@ impl Engine {
     /// Takes the creation right of the machine for a session.
     pub(crate) fn start_creation(&self, session: SessionId) -> Result<(), Error> {
         self.operations.check_open()?;
+        let now = self.host.monotonic();
         let mut work = self.work();
-        if work.creation.is_some() {
+        // A client that is stuck must not keep everybody else from creating.
+        let held = work
+            .creation
+            .as_ref()
+            .is_some_and(|right| right.working || now.saturating_sub(right.touched) < IDLE_SET);
+        if held {
             return Err(Error::new(
                 ErrorKind::SnapshotSetInProgress,
                 "another shadow copy set is being created on this host",
             )
             .with_hint("wait until it is finished and try again"));
         }
-        work.creation = Some(session);
+        work.creation = Some(CreationRight {
+            session,
+            touched: now,
+            working: false,
+        });
         Ok(())
+    }
+
+    /// Notes that a session does something about its set; `working` from `DoSnapshotSet` on.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE` when somebody else has the right by now.
+    pub(crate) fn touch_creation(&self, session: SessionId, working: bool) -> Result<(), Error> {
+        let now = self.host.monotonic();
+        let mut work = self.work();
+        match &mut work.creation {
+            Some(right) if right.session == session => {
+                right.touched = now;
+                right.working = working;
+                Ok(())
+            }
+            _ => Err(Error::new(
+                ErrorKind::BadState,
+                format!(
+                    "the shadow copy set was given up: nothing was done about it for {} s, and somebody else wanted to create one",
+                    IDLE_SET.as_secs()
+                ),
+            )
+            .with_hint("begin anew with StartSnapshotSet in a new session")),
+        }
     }
 
     /// Gives the creation right back, if the session has it.
     pub(crate) fn end_creation(&self, session: SessionId) {
         let mut work = self.work();
-        if work.creation == Some(session) {
+        if work
+            .creation
+            .as_ref()
+            .is_some_and(|right| right.session == session)
+        {
             work.creation = None;
         }
     }

@@ -158,7 +158,7 @@ impl Requester {
     ///
     /// # Errors
     /// `VSS_E_SNAPSHOT_SET_IN_PROGRESS` while another set is being created on this host;
-    /// `VSS_E_BAD_STATE` out of order.
+    /// `VSS_E_BAD_STATE` out of order. A set that nothing was done about for 60 s gives way.
     pub fn start_snapshot_set(&self) -> Result<SetId, Error> {
         let mut session = self.ready()?;
         if !matches!(session.phase, Phase::Ready) || session.context == Some(Context::ALL) {
@@ -214,9 +214,15 @@ impl Requester {
                 "auto-recovery does not go with transportable copies",
             ));
         }
+        if let Err(error) = self.engine.touch_creation(self.id, false) {
+            session.phase = Phase::Done;
+            return Err(error);
+        }
         let snapshot = SnapshotId::from_uuid(self.engine.host.new_uuid());
         let request = self.select(open.id, snapshot, context, volume, provider)?;
         open.volumes.push(request);
+        // The provider may have taken long.
+        self.engine.touch_creation(self.id, false)?;
         Ok(snapshot)
     }
 
@@ -239,6 +245,7 @@ impl Requester {
                 return Err(no_set_open());
             }
         };
+        self.engine.touch_creation(self.id, true)?;
         // From here on the creation right goes back whatever happens.
         let right = CreationRight {
             engine: Arc::clone(&self.engine),

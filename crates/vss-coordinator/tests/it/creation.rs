@@ -9,7 +9,7 @@ use vss_model::{
     SnapshotState,
 };
 use vss_provider::Method;
-use vss_provider::fake::{Action, Fault};
+use vss_provider::fake::{Action, Fault, Gate};
 use vss_service::{Consistency, SourceObject};
 
 use crate::images::{Kind, difference_outside, table_ranges};
@@ -260,6 +260,72 @@ fn calls_out_of_order() {
     world.create(&["db"]);
     let administration = world.session();
     bad(administration.start_snapshot_set().map(drop));
+}
+
+/// A client that has begun a set and hangs must not keep everybody else from creating for good.
+#[test]
+fn an_idle_set_gives_way() {
+    let world = world();
+    let begin = || {
+        let session = world.requester();
+        session.initialize_for_backup().unwrap();
+        session.start_snapshot_set().map(|_| session)
+    };
+    let idle = begin().unwrap();
+    idle.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
+    world.host.ahead.store(59, Ordering::SeqCst);
+    assert_eq!(
+        begin().err().unwrap().kind(),
+        ErrorKind::SnapshotSetInProgress
+    );
+    // Whatever is done about it keeps it.
+    idle.add_to_snapshot_set("log", ProviderId::NULL).unwrap();
+    world.host.ahead.store(118, Ordering::SeqCst);
+    assert!(begin().is_err());
+    world.host.ahead.store(121, Ordering::SeqCst);
+    let next = begin().unwrap();
+    next.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
+    let error = idle.do_snapshot_set(None).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::BadState);
+    assert!(error.message().contains("given up"), "{error}");
+    // The end of the one that gave way takes nothing from the other.
+    drop(idle);
+    let operation = next.do_snapshot_set(None).unwrap();
+    // One in work never gives way, however long it takes.
+    operation.wait(None).unwrap();
+    assert_eq!(
+        operation.query_status().unwrap(),
+        ResultCode::VSS_S_ASYNC_FINISHED
+    );
+    drop(next);
+    world.create(&["db"]);
+}
+
+/// A creation in work is not idle, however long a provider takes.
+#[test]
+fn a_creation_in_work_never_gives_way() {
+    let world = world();
+    let gate = Gate::new();
+    world.array.inject(Fault::next(
+        Method::CommitSnapshots,
+        Action::Hang(gate.clone()),
+    ));
+    let session = world.requester();
+    session.initialize_for_backup().unwrap();
+    session.start_snapshot_set().unwrap();
+    session.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
+    let operation = session.do_snapshot_set(None).unwrap();
+    gate.wait_until_entered();
+    world.host.ahead.store(10_000, Ordering::SeqCst);
+    let other = world.requester();
+    other.initialize_for_backup().unwrap();
+    assert_eq!(
+        other.start_snapshot_set().unwrap_err().kind(),
+        ErrorKind::SnapshotSetInProgress
+    );
+    gate.open();
+    operation.wait(None).unwrap();
+    other.start_snapshot_set().unwrap();
 }
 
 #[test]

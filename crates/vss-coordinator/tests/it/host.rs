@@ -19,6 +19,8 @@ pub(crate) struct FakeHost {
     /// Pretends that the originals are open for writing.
     pub(crate) busy: AtomicBool,
     ids: AtomicU64,
+    /// Seconds that the clock is ahead of the real one.
+    pub(crate) ahead: AtomicU64,
 }
 
 /// Counts writes and syncs of disks, and fails the one that it is told to.
@@ -99,7 +101,7 @@ impl Host for FakeHost {
     }
 
     fn monotonic(&self) -> Duration {
-        self.real.monotonic()
+        self.real.monotonic() + Duration::from_secs(self.ahead.load(Ordering::SeqCst))
     }
 
     fn new_uuid(&self) -> Uuid {
