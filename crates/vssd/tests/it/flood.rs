@@ -1,14 +1,16 @@
 //! Too many connections, and connections that make no sense.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
 use vss_api::client::{Client, Endpoint};
-use vss_service::Queries;
+use vss_model::ErrorKind;
+use vss_service::{Queries, Service};
 
-use crate::child::Flood;
+use crate::child::{Flood, look};
 use crate::daemon::{Daemon, LONG, Place, eventually, has, is_root};
 
 /// How much the daemon may use at its worst, in KiB.
@@ -153,6 +155,44 @@ fn frames_that_make_no_sense_harm_nobody() {
     assert!(memory < MEMORY, "{memory} KiB");
     let log = daemon.log().join("\n");
     assert!(!log.contains("gave up"), "{log}");
+    daemon.stop();
+}
+
+/// One that opens sessions without end gets its share; others are served, and nothing piles up.
+#[test]
+fn thousands_of_sessions_do_not_keep_others_out() {
+    const TEST: &str = "thousands_of_sessions_do_not_keep_others_out";
+    if !is_root(TEST) || !has("setpriv", TEST) {
+        return;
+    }
+    let place = Place::new("[limits]\nsessions = 600\nsessions_per_caller = 400\n");
+    let settings = fs::read_to_string(place.path("vssd.toml")).unwrap();
+    let settings = settings.replace("group = \"\"", "group = \"54321\"");
+    fs::write(place.path("vssd.toml"), settings).unwrap();
+    let daemon = place.start();
+    let clients: Vec<Client> = (0..8).map(|_| place.client()).collect();
+    let mut open = Vec::new();
+    let mut refused = 0;
+    for number in 0..3000 {
+        match clients[number % clients.len()].create_backup_components() {
+            Ok(session) => open.push(session),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}");
+                let hint = error.hint().unwrap_or_default();
+                assert!(hint.contains("sessions_per_caller"), "{hint}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((open.len(), refused), (400, 2600));
+    let another = look(&place, 65_534, 54_321, &[]);
+    assert!(another.starts_with("S_OK S_OK"), "{another}");
+    let memory = daemon.memory("VmHWM");
+    assert!(memory < MEMORY, "{memory} KiB");
+    println!("400 sessions open, 2600 refused: {memory} KiB at most");
+    drop(open);
+    // What is released makes room.
+    drop(clients[0].create_backup_components().unwrap());
     daemon.stop();
 }
 
