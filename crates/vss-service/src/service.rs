@@ -243,8 +243,7 @@ pub trait BackupComponents: Send + Sync {
     ///
     /// # Errors
     /// The codes of spec requester §5; nothing is changed by a failed call.
-    fn add_to_snapshot_set(&self, volume: &str, provider: ProviderId)
-    -> Result<SnapshotId, Error>;
+    fn add_to_snapshot_set(&self, volume: &str, provider: ProviderId) -> Result<SnapshotId, Error>;
 
     /// `DoSnapshotSet`: starts the creation and gives its handle.
     ///
