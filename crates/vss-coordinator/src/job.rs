@@ -287,7 +287,7 @@ impl Job {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let changed = &self.shared.changed;
         let mut state = self.lock();
-        while matches!(state.outcome, Outcome::Pending) && !enough(&state) {
+        while matches!(state.outcome, Outcome::Pending) && !state.cut_off && !enough(&state) {
             state = match deadline {
                 None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {

@@ -91,10 +91,16 @@ pub struct OperationState {
 }
 
 impl OperationState {
-    /// True while it runs.
+    /// True while it runs, or until the next start ends it.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.code == ResultCode::VSS_S_ASYNC_PENDING
+    }
+
+    /// True when there is nothing to wait for: it is over, or was cut off.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !self.is_pending() || self.cut_off
     }
 }
 
@@ -113,14 +119,15 @@ pub trait VssAsync: Send + Sync {
     fn state(&self) -> Result<OperationState, Error>;
 
     /// Waits for a state with a version above `seen`, or for the time limit, and gives the state. An
-    /// operation that is over has no later state: it is given at once. `None` waits without limit.
+    /// operation that is over, or cut off, has no later state: it is given at once. `None` waits without
+    /// limit.
     ///
     /// # Errors
     /// The service cannot be reached.
     fn next(&self, seen: u64, limit: Option<Duration>) -> Result<OperationState, Error>;
 
     /// Waits for the end, or for the time limit, and says nothing of how it ended (`Wait`, spec:
-    /// requester §9). `None` waits without limit.
+    /// requester §9). An operation that was cut off is not waited for. `None` waits without limit.
     ///
     /// # Errors
     /// The service cannot be reached.

@@ -92,7 +92,7 @@ pub(crate) fn wait(
     let show = !app.json && std::io::stderr().is_terminal();
     let mut bar: Option<ProgressBar> = None;
     let mut state = operation.state().map_err(&lost)?;
-    while state.is_pending() && !state.cut_off {
+    while !state.is_settled() {
         if interrupt.take() {
             let said = stop(operation, what);
             match &bar {

@@ -47,7 +47,7 @@ impl Operation {
             .link
             .long(|channel| async move { operations(channel).wait(request).await })?;
         let state: OperationState = message(answer.state, "state")?;
-        let is_wanted = !state.is_pending() || seen.is_some_and(|seen| state.version > seen);
+        let is_wanted = state.is_settled() || seen.is_some_and(|seen| state.version > seen);
         if answer.stopping && !is_wanted {
             return Err(lost(
                 self.link.endpoint(),

@@ -55,7 +55,7 @@ impl Iterator for Watch {
         });
         let state = told.and_then(|(change, stream)| {
             let state: OperationState = message(change.state, "state")?;
-            if state.is_pending() || !self.is_of_one {
+            if !state.is_settled() || !self.is_of_one {
                 self.stream = Some(stream);
             }
             Ok(state)

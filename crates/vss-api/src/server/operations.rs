@@ -148,7 +148,7 @@ impl Handlers {
         let stopped = self.serving.stopped();
         tokio::pin!(over, stopped);
         let is_wanted = |state: &OperationState| {
-            !state.is_pending() || after.is_some_and(|seen| state.version > seen)
+            state.is_settled() || after.is_some_and(|seen| state.version > seen)
         };
         loop {
             let (mut now, mut states) = self.shared.hub.follow(&self.shared.service, id).await?;
@@ -185,7 +185,7 @@ impl Handlers {
             match self.wait_for(id, seen, limit).await {
                 Ok((state, stopping)) => {
                     let is_new = seen.is_none_or(|seen| state.version > seen);
-                    let is_over = !state.is_pending();
+                    let is_over = state.is_settled();
                     if (is_new || is_over) && !tell(sender, &state).await {
                         return;
                     }

@@ -56,6 +56,22 @@ fn from_start_to_end() {
     assert_eq!(handle.state().unwrap().version, 4);
 }
 
+/// What was cut off ends with the next start of the service: nobody can wait for that.
+#[test]
+fn an_operation_that_was_cut_off_is_not_waited_for() {
+    let rig = Rig::new();
+    let session = rig.client().administration().unwrap();
+    let handle = session.do_snapshot_set(Some(id(5))).unwrap();
+    let running = rig.fake.running(id(5)).unwrap();
+    running.change(|state| state.cut_off = true);
+    handle.wait(None).unwrap();
+    let state = handle.next(99, None).unwrap();
+    assert!(state.is_pending() && state.cut_off && state.is_settled());
+    let states: Vec<_> = rig.client().watch(Some(id(5))).unwrap().collect();
+    assert_eq!(states.len(), 1);
+    running.finish();
+}
+
 #[test]
 fn cancels() {
     let rig = Rig::new();

@@ -548,6 +548,13 @@ fn what_cannot_be_cleared_away_now_is_cleared_away_by_the_next_start() {
     assert_eq!(job.query_status().unwrap(), ResultCode::VSS_E_PROVIDER_VETO);
     assert!(!world.is_listed(set));
     assert_eq!(world.array.luns().len(), 3, "the copy is left");
+    // The next start cannot do it either; nobody waits for it.
+    world.restart_with(vec![Fault::next(Method::AbortSnapshots, Action::Veto)]);
+    let operation = world.service().operation(job.operation()).unwrap();
+    operation.wait(None).unwrap();
+    let state = operation.state().unwrap();
+    assert!(state.is_pending() && state.cut_off, "{state:?}");
+    assert!(world.service().operations().unwrap()[0].cut_off);
     world.restart();
     assert_eq!(world.array.luns().len(), 2);
     assert!(world.history()[0].recovered);

@@ -10,7 +10,7 @@ use vss_coordinator::{AnyProvider, Coordinator, StateDir, StatePaths};
 use vss_model::{
     Context, Error, ObjectType, ProviderId, ResultCode, SetId, SnapshotId, SnapshotProperties,
 };
-use vss_provider::fake::{FakeProvider, FakeSoftwareProvider};
+use vss_provider::fake::{FakeProvider, FakeSoftwareProvider, Fault};
 use vss_service::{AuditRecord, BackupComponents, Service, VssAsync};
 
 use crate::host::FakeHost;
@@ -65,8 +65,16 @@ impl World {
 
     /// The service ends and starts again on the same storage.
     pub(crate) fn restart(&mut self) {
+        self.restart_with(Vec::new());
+    }
+
+    /// The same, with faults in the way of the start.
+    pub(crate) fn restart_with(&mut self, faults: Vec<Fault>) {
         self.stop();
         self.array = array(&self.dir, self.legacy);
+        for fault in faults {
+            self.array.inject(fault);
+        }
         self.start();
     }
 

@@ -61,7 +61,7 @@ fn end(operation: &dyn VssAsync, timeout: Option<u64>) -> Result<Option<Operatio
         timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
     let lost = beginning(operation.operation());
     let mut state = operation.state().map_err(&lost)?;
-    while state.is_pending() && !state.cut_off {
+    while !state.is_settled() {
         let left = deadline.map_or(TURN, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         });

@@ -145,7 +145,7 @@ pub(super) fn child(
     };
     detach();
     let mut state = running.state()?;
-    while state.is_pending() && !state.cut_off {
+    while !state.is_settled() {
         if interrupt.take() {
             // Too late or not: the record says what came of it.
             running.cancel()?;

@@ -48,7 +48,7 @@ fn one(app: &App, argument: &IdArg) -> Result<(), Failure> {
     let mut screen = Screen::new(app.json);
     let mut state = operation.state().map_err(&lost)?;
     screen.show(&state)?;
-    while state.is_pending() && !state.cut_off {
+    while !state.is_settled() {
         if interrupt.take() {
             screen.close();
             screen.say(&format!("operation {id} goes on"))?;
@@ -120,7 +120,7 @@ fn all_embedded(app: &App) -> Result<(), Failure> {
         let mut going = Vec::new();
         for operation in followed {
             let state = operation.state()?;
-            let over = !state.is_pending() || state.cut_off;
+            let over = state.is_settled();
             if over && state.is_pending() {
                 screen.show(&after_cut(app, state.operation)?)?;
             } else {
