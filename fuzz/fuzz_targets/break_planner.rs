@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use disk_identity::{Identifier, Identity};
 use libfuzzer_sys::fuzz_target;
 use openvss_fuzz::planner_input::{World, decode};
-use vss_coordinator::{BreakFacts, BreakPlan, IdentityDecision, plan_break};
+use vss_coordinator::{BreakFacts, plan_break};
 use vss_model::{BreakFlags, Disposition, ErrorKind, IdentityRevert};
+use vss_service::{BreakPlan, IdentityDecision};
 
 fuzz_target!(|data: &[u8]| {
     if let Some(world) = decode(data) {
@@ -65,7 +66,10 @@ fn check(world: World) {
                         .luns
                         .iter()
                         .any(|lun| lun.original_identity.ids().any(|id| !wanted.insert(id)));
-                    assert!(twins || set.luns.iter().any(blocked), "no obstacle: {error}");
+                    assert!(
+                        twins || set.luns.iter().any(blocked),
+                        "no obstacle: {error}"
+                    );
                 }
                 ErrorKind::MissingDisk => assert!(seen.len() < set.luns.len()),
                 ErrorKind::Unexpected => {}

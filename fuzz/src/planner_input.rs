@@ -3,11 +3,13 @@
 
 use disk_identity::{Change, MemoryDisk, Observation, Patch, SectorSize, attributes, observe};
 use uuid::Uuid;
-use vss_coordinator::{Consistency, CopyRecord, DiskFacts, LunRecord, SetRecord, SetState, VisibleDisk};
+use vss_coordinator::{DiskFacts, VisibleDisk};
 use vss_model::{
     BusType, Context, IdentifierCodeSet, IdentifierType, LunInformation, ProviderId, SetId,
-    SnapshotAttributes, SnapshotId, SnapshotProperties, SnapshotState, StorageIdentifier, Timestamp,
+    SnapshotAttributes, SnapshotId, SnapshotProperties, SnapshotState, StorageIdentifier,
+    Timestamp,
 };
+use vss_service::{Consistency, CopyRecord, LunRecord, SetRecord, SetState};
 
 /// Sectors of a disk, of 512 bytes.
 const SECTORS: usize = 24;
