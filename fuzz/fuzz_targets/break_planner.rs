@@ -47,7 +47,7 @@ fn check(world: World) {
         .filter_map(|disk| disk.identity.as_ref())
         .flat_map(Identity::ids)
         .collect();
-    let blocked = |lun: &vss_coordinator::LunRecord| {
+    let blocked = |lun: &vss_service::LunRecord| {
         !ids(&lun.original_identity).is_disjoint(&taken)
             || visible.iter().any(|disk| {
                 disk.information
