@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use disk_identity::Identity;
 use vss_api::client::Client;
-use vss_service::{Adopt, AdoptLun, Service};
+use vss_service::{Adopt, AdoptLun, Queries, Service};
 
 const SIZE: usize = 4 << 20;
 const COUNT: u8 = 6;
@@ -14,6 +15,8 @@ pub(crate) struct Original {
     pub(crate) name: String,
     pub(crate) file: PathBuf,
     pub(crate) bytes: Vec<u8>,
+    /// Who it is, once it is a LUN.
+    pub(crate) identity: Option<Identity>,
 }
 
 /// Every second one has a GPT, where sgdisk is to be had.
@@ -32,7 +35,12 @@ pub(crate) fn make(folder: &Path) -> Vec<Original> {
                 gpt(&file);
             }
             let bytes = fs::read(&file).unwrap();
-            Original { name, file, bytes }
+            Original {
+                name,
+                file,
+                bytes,
+                identity: None,
+            }
         })
         .collect()
 }
@@ -60,7 +68,7 @@ fn gpt(file: &Path) {
     }
 }
 
-pub(crate) fn adopt(client: &Client, originals: &[Original]) {
+pub(crate) fn adopt(client: &Client, originals: &mut [Original]) {
     for original in originals {
         client
             .adopt_lun(&AdoptLun {
@@ -71,5 +79,7 @@ pub(crate) fn adopt(client: &Client, originals: &[Original]) {
                 present: true,
             })
             .unwrap();
+        original.identity = client.lun(&original.name).unwrap().identity.ok();
+        assert!(original.identity.is_some());
     }
 }

@@ -144,8 +144,15 @@ fn disks(model: &Model, world: &World, originals: &[Original], complaints: &mut 
         .map(|detail| (detail.lun.name.as_str(), detail))
         .collect();
     for original in originals {
-        if left.remove(original.name.as_str()).is_none() {
-            complaints.push(format!("original {} is gone", original.name));
+        match left.remove(original.name.as_str()) {
+            None => complaints.push(format!("original {} is gone", original.name)),
+            Some(found) if found.identity.as_ref().ok() != original.identity.as_ref() => {
+                complaints.push(format!(
+                    "original {} is {:?}",
+                    original.name, found.identity
+                ));
+            }
+            Some(_) => {}
         }
         if fs::read(&original.file).unwrap() != original.bytes {
             complaints.push(format!("original {} was written", original.name));

@@ -38,9 +38,9 @@ fn clients_at_random_while_the_daemon_is_killed() {
     let seconds = number("VSS_STORM_SECONDS", 20);
     let seed = number("VSS_STORM_SEED", 1);
     let folder = tempfile::tempdir().unwrap();
-    let originals = disks::make(folder.path());
+    let mut originals = disks::make(folder.path());
     let mut daemon = Daemon::start(folder.path());
-    disks::adopt(&daemon.client(), &originals);
+    disks::adopt(&daemon.client(), &mut originals);
 
     let shared = Arc::new(Shared::new(daemon.socket(), originals.len()));
     let until = Instant::now() + Duration::from_secs(seconds);
