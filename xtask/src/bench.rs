@@ -22,6 +22,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         "--package",
         "vss",
         "--package",
+        "vssd",
+        "--package",
         "vss-bench",
         "--bins",
     ]))?;

@@ -21,10 +21,22 @@ pub(crate) struct Machine {
     pub(crate) fdatasync_ms: f64,
     /// Median of a change of mode with fsync.
     pub(crate) chmod_fsync_ms: f64,
+    /// Load average of the last minute when the run began: what else the machine had to do.
+    pub(crate) load: f64,
+}
+
+/// The load average of the last minute.
+pub(crate) fn load() -> f64 {
+    fs::read_to_string("/proc/loadavg")
+        .ok()
+        .and_then(|text| text.split(' ').next()?.parse().ok())
+        .unwrap_or(f64::NAN)
 }
 
 /// Looks at the machine and the file system of `place`.
 pub(crate) fn look(place: &Path) -> Result<Machine> {
+    // The syncs below would be part of it.
+    let load = load();
     let uname = rustix::system::uname();
     let processor = fs::read_to_string("/proc/cpuinfo")
         .unwrap_or_default()
@@ -45,6 +57,7 @@ pub(crate) fn look(place: &Path) -> Result<Machine> {
         file_system: file_system(place),
         fdatasync_ms: millis(fdatasync.median()),
         chmod_fsync_ms: millis(chmod.median()),
+        load,
     })
 }
 

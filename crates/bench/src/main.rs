@@ -6,7 +6,8 @@
 //! - `breaks`: what a break costs against the writes it cannot do without, and against sgdisk;
 //! - `sizes`: whether the size of the disks matters to a break;
 //! - `creation`: what creating a set costs against cp with shared extents;
-//! - `query`: time and memory of `vss list` with many copies.
+//! - `query`: time and memory of `vss list` with many copies;
+//! - `socket`: what the daemon adds to a call, and how many breaks it does in a second.
 
 mod args;
 mod breaks;
@@ -23,6 +24,7 @@ mod report;
 mod rig;
 mod sgdisk;
 mod sizes;
+mod socket;
 
 use std::process::ExitCode;
 
@@ -66,6 +68,9 @@ fn run(words: Vec<std::ffi::OsString>) -> Result<()> {
     }
     if args.wants("query") {
         query::run(&args, place.path(), &mut report)?;
+    }
+    if args.wants("socket") {
+        socket::run(&args, place.path(), &mut report)?;
     }
     report.show_goals();
     report.save(&args.out)?;

@@ -28,6 +28,14 @@ impl Times {
         self.at(2)
     }
 
+    /// The time that this many of a thousand do not exceed.
+    pub(crate) fn per_mille(&self, share: usize) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let rank = (sorted.len() * share).div_ceil(1000).max(1);
+        sorted.get(rank - 1).copied().unwrap_or_default()
+    }
+
     /// How often one of these goes into one of `other`.
     pub(crate) fn speed_over(&self, other: Duration) -> f64 {
         ratio(other, self.median())
@@ -83,5 +91,24 @@ pub(crate) fn words(time: Duration) -> String {
         format!("{:.1} ms", seconds * 1e3)
     } else {
         format!("{:.2} ms", seconds * 1e3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Times;
+
+    #[test]
+    fn shares_are_ranks() {
+        let times: Times = (1..=1000).rev().map(Duration::from_micros).collect();
+        for (share, micros) in [(500, 500), (990, 990), (999, 999), (1000, 1000)] {
+            assert_eq!(times.per_mille(share), Duration::from_micros(micros));
+        }
+        let two: Times = [7, 5].into_iter().map(Duration::from_micros).collect();
+        assert_eq!(two.per_mille(500), Duration::from_micros(5));
+        assert_eq!(two.per_mille(501), Duration::from_micros(7));
+        assert_eq!(Times::default().per_mille(999), Duration::ZERO);
     }
 }

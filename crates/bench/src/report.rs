@@ -40,13 +40,14 @@ impl Report {
     pub(crate) fn show_machine(&self) {
         let machine = &self.machine;
         println!(
-            "Linux {}, {} cores ({}), {}; 4 KiB + fdatasync {:.2} ms, chmod + fsync {:.2} ms{}",
+            "Linux {}, {} cores ({}), {}; 4 KiB + fdatasync {:.2} ms, chmod + fsync {:.2} ms; load {:.1}{}",
             machine.kernel,
             machine.cores,
             machine.processor,
             machine.file_system,
             machine.fdatasync_ms,
             machine.chmod_fsync_ms,
+            machine.load,
             if self.quick { "; quick run" } else { "" },
         );
     }
