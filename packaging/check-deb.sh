@@ -1,7 +1,8 @@
 #!/bin/sh
-# Builds the Debian package and checks it: contents, and, in a system of its own, install, upgrade,
-# remove and purge. Needs cargo-deb, and for the second part root and debootstrap (or a folder with a
-# Debian system in $VSS_DEB_ROOT, which is changed). What cannot run is skipped by name.
+# Builds the Debian package and checks it: contents; in a system of its own, install, upgrade, remove
+# and purge; and, with check-systemd.sh, all that needs a systemd that runs. Needs cargo-deb, and for
+# the second and third part root and debootstrap (or a folder with a Debian system in $VSS_DEB_ROOT,
+# which the second part changes). What cannot run is skipped by name.
 #
 #   packaging/check-deb.sh [cargo deb arguments]
 set -eu
@@ -101,3 +102,5 @@ inside dpkg -P openvss >/dev/null || fail "purge again"
 gone var/lib/vss "purge of an empty state folder"
 rm "$root/openvss.deb"
 echo "ok: purge removes an empty state folder"
+
+"$top/packaging/check-systemd.sh" "$work/openvss.deb" "$root"

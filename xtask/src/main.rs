@@ -5,6 +5,7 @@
 
 mod bench;
 mod crash;
+mod deb;
 mod deny;
 mod docs;
 mod fuzz;
@@ -73,6 +74,12 @@ const CHORES: &[Chore] = &[
         arguments: "[--seconds N] [--seed N]",
         about: "64 clients against a daemon that is killed again and again, and what is left",
         run: storm::run,
+    },
+    Chore {
+        name: "deb",
+        arguments: "[--no-setup]",
+        about: "builds the Debian package and tries it under a systemd; installs cargo-deb",
+        run: deb::run,
     },
     Chore {
         name: "docs",

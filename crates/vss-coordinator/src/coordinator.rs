@@ -269,7 +269,10 @@ impl Coordinator {
                     bearer.device.display()
                 ),
             )
-            .with_hint(format!("mask the other one first: vss lun mask {}", bearer.name))),
+            .with_hint(match bearer.information {
+                Some(_) => format!("mask the other one first: vss lun mask {}", bearer.name),
+                None => format!("detach {} from this host first", bearer.device.display()),
+            })),
         }
     }
 }

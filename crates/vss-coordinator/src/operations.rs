@@ -299,17 +299,25 @@ impl Admitted {
             copies = copies.join(","),
         );
         let _entered = span.enter();
-        info!("began");
+        // The words name it too: a plain listing of the journal shows nothing else.
+        let what = format!(
+            "{} {} of set {}",
+            head.kind.name(),
+            head.operation,
+            head.set
+        );
+        info!("{what} began");
         self.job.tell();
         let result = work(&self.job);
         match &result {
-            Ok(_) => info!(code = %ResultCode::VSS_S_ASYNC_FINISHED, "finished"),
+            Ok(_) => info!(code = %ResultCode::VSS_S_ASYNC_FINISHED, "{what} finished"),
             Err(JobFailure::Cancelled) => warn!(
                 code = %ResultCode::VSS_S_ASYNC_CANCELLED,
-                "cancelled"
+                "{what} was cancelled"
             ),
             Err(JobFailure::Failed(error)) => {
-                error!(code = %error.code(), reason = error.chain(), "failed");
+                let (code, reason) = (error.code(), error.chain());
+                error!(code = %code, reason, "{what} failed with {code}: {reason}");
             }
         }
         if matches!(result, Err(JobFailure::Failed(_))) {
