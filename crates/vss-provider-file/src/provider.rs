@@ -212,6 +212,7 @@ impl HardwareProvider for FileArray {
         Ok(rows
             .into_iter()
             .map(|row| PresentedLun {
+                backing: None,
                 device: self.folders.device(&row.name),
                 information: information(row.guid),
                 sector_size: row.sector_size,

@@ -65,6 +65,10 @@ methods! {
     OnLunStateChange => "OnLunStateChange",
     /// The scan for visible LUNs; no method of the public interface.
     PresentedLuns => "PresentedLuns",
+    /// The devices whose suspension holds writes; no method of the public interface.
+    Suspensions => "Suspensions",
+    /// The access of an ordinary disk, made durable; no method of the public interface.
+    SetAccess => "SetAccess",
     /// `IVssSoftwareSnapshotProvider::IsVolumeSupported`.
     IsVolumeSupported => "IsVolumeSupported",
     /// `IVssSoftwareSnapshotProvider::BeginPrepareSnapshot`.
@@ -106,7 +110,9 @@ pub const fn allowed_codes(method: Method) -> &'static [ResultCode] {
         | Method::LocateLuns
         | Method::OnLunEmpty
         | Method::OnLunStateChange
-        | Method::PresentedLuns => code_list!(),
+        | Method::PresentedLuns
+        | Method::Suspensions
+        | Method::SetAccess => code_list!(),
         Method::OnUnload => code_list!(S_FALSE),
         Method::BeginPrepareSnapshot => code_list!(
             VSS_E_INSUFFICIENT_STORAGE,

@@ -18,6 +18,20 @@ pub struct PresentedLun {
     pub information: LunInformation,
     /// Logical sector size in bytes: 512 or 4096.
     pub sector_size: u32,
+    /// What lies behind it, where this host can see that too: the image of a loop device, the volume
+    /// or file behind a LUN of this host's own target. The same disk by another way, not another disk.
+    pub backing: Option<PathBuf>,
+}
+
+/// What a LUN is to be from now on, also after a reboot of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// A shadow copy: it appears only when it is asked for, read-only.
+    Copy,
+    /// An ordinary disk that refuses writes.
+    ReadOnly,
+    /// An ordinary disk.
+    ReadWrite,
 }
 
 /// A provider whose copies are LUNs of an array, each with a life of its own.
@@ -99,6 +113,20 @@ pub trait HardwareProvider: Provider + CreateSnapshotSet {
     /// # Errors
     /// The array could not be asked.
     fn presented_luns(&self) -> ProviderResult<Vec<PresentedLun>>;
+
+    /// Makes the storage remember what these LUNs are from now on. Repeatable.
+    ///
+    /// Comes once for all LUNs of a break that stay visible, after the point of no return, and again
+    /// when a break is undone. The flag of the block device itself is the host's business. A provider
+    /// whose LUNs come back after a reboot as they were has nothing to do. Not a method of the public
+    /// interface.
+    ///
+    /// # Errors
+    /// The storage could not be changed.
+    fn set_access(&self, luns: &[LunInformation], access: Access) -> ProviderResult<()> {
+        let _ = (luns, access);
+        Ok(())
+    }
 
     /// The `Ex` interface; `None` for a provider that predates it (spec: break §6.1).
     fn ex(&self) -> Option<&dyn HardwareProviderEx>;

@@ -17,6 +17,6 @@ mod software;
 
 pub use codes::{Method, allowed_codes, is_allowed_code, is_allowed_from};
 pub use error::{ProviderError, ProviderResult};
-pub use hardware::{HardwareProvider, HardwareProviderEx, PresentedLun};
-pub use provider::{CreateSnapshotSet, Provider};
+pub use hardware::{Access, HardwareProvider, HardwareProviderEx, PresentedLun};
+pub use provider::{CreateSnapshotSet, MappedDevice, Provider};
 pub use software::SoftwareProvider;

@@ -1,5 +1,6 @@
 //! What every provider does (`IVssProviderNotifications`, `IVssProviderCreateSnapshotSet`).
 
+use serde::{Deserialize, Serialize};
 use vss_model::{ProviderProperties, SetId};
 
 use crate::error::ProviderResult;
@@ -28,6 +29,15 @@ pub trait Provider: Send + Sync {
     }
 }
 
+/// A device of the device mapper.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MappedDevice {
+    /// Its name below `/dev/mapper`, unescaped as the kernel has it.
+    pub name: String,
+    /// Its UUID, by which it is found: a name may be given anew.
+    pub uuid: String,
+}
+
 /// The phases of a creation, each called once for a set and provider
 /// (`IVssProviderCreateSnapshotSet`, spec: provider §5).
 ///
@@ -45,9 +55,24 @@ pub trait CreateSnapshotSet: Send + Sync {
     /// `VSS_E_OBJECT_NOT_FOUND`, `VSS_E_PROVIDER_VETO`.
     fn pre_commit_snapshots(&self, set: SetId) -> ProviderResult<()>;
 
+    /// The device-mapper devices under the originals of the set whose suspension holds their writes.
+    ///
+    /// Asked after `PreCommitSnapshots`. The caller suspends all of them, of all providers of the set,
+    /// before `CommitSnapshots`, and resumes them after it; a guard outside of this process does so
+    /// when the service dies. Not a method of the public interface.
+    ///
+    /// # Errors
+    /// The devices could not be looked up.
+    fn suspensions(&self, set: SetId) -> ProviderResult<Vec<MappedDevice>> {
+        let _ = set;
+        Ok(Vec::new())
+    }
+
     /// Takes the copies: the instant (`CommitSnapshots`). Either all or none is there afterwards.
     ///
-    /// Room is set aside before, as far as that can be done.
+    /// Room is set aside before, as far as that can be done. A provider that named
+    /// [`suspensions`](Self::suspensions) finds these devices suspended, or, where a caller does not
+    /// know of them, suspends them for itself.
     ///
     /// # Errors
     /// `VSS_E_INSUFFICIENT_STORAGE`, `VSS_E_OBJECT_NOT_FOUND`, `VSS_E_PROVIDER_VETO`.

@@ -314,6 +314,7 @@ impl HardwareProvider for SimpleArray {
         Ok(luns
             .into_iter()
             .map(|lun| PresentedLun {
+                backing: None,
                 device: self.device_path(&lun.name),
                 name: lun.name,
                 information: lun.information,

@@ -10,8 +10,8 @@ use vss_model::{
 use crate::codes::Method;
 use crate::error::{ProviderError, ProviderResult};
 use crate::fake::recorder::{Call, Fault, Recorder};
-use crate::hardware::{HardwareProvider, HardwareProviderEx, PresentedLun};
-use crate::provider::{CreateSnapshotSet, Provider};
+use crate::hardware::{Access, HardwareProvider, HardwareProviderEx, PresentedLun};
+use crate::provider::{CreateSnapshotSet, MappedDevice, Provider};
 use crate::software::SoftwareProvider;
 
 /// Records and injects, and leaves the work to the provider inside.
@@ -111,6 +111,10 @@ impl<P: CreateSnapshotSet> CreateSnapshotSet for RecordingProvider<P> {
         self.of_set(Method::CommitSnapshots, set, || {
             self.inner.commit_snapshots(set)
         })
+    }
+
+    fn suspensions(&self, set: SetId) -> ProviderResult<Vec<MappedDevice>> {
+        self.of_set(Method::Suspensions, set, || self.inner.suspensions(set))
     }
 
     fn post_commit_snapshots(&self, set: SetId, count: u32) -> ProviderResult<()> {
@@ -214,6 +218,13 @@ impl<P: HardwareProvider> HardwareProvider for RecordingProvider<P> {
         self.recorder.around(Call::of(Method::PresentedLuns), || {
             self.inner.presented_luns()
         })
+    }
+
+    fn set_access(&self, luns: &[LunInformation], access: Access) -> ProviderResult<()> {
+        let mut call = Call::of(Method::SetAccess);
+        call.snapshot_luns = luns.to_vec();
+        self.recorder
+            .around(call, || self.inner.set_access(luns, access))
     }
 
     fn ex(&self) -> Option<&dyn HardwareProviderEx> {

@@ -184,6 +184,7 @@ impl HardwareProvider for Broken {
             for lun in self.array.luns() {
                 if lun.set.is_none() && !lun.presented {
                     presented.push(PresentedLun {
+                        backing: None,
                         device: self.array.device_path(&lun.name),
                         name: lun.name,
                         information: lun.information,
