@@ -88,6 +88,8 @@ pub struct Lun {
     pub image: PathBuf,
     /// Where the host sees it; `None` when it is masked.
     pub device: Option<PathBuf>,
+    /// Whether it is a loop device when it is presented.
+    pub attached: bool,
     /// The original, if this LUN was made as a shadow copy.
     pub copy_of: Option<Original>,
     /// The shadow copy set in which it was made. The array remembers it for good; whether the set
@@ -224,7 +226,8 @@ impl FileArray {
             sector_size: row.sector_size,
             presented: row.presented,
             read_only: meta.is_some_and(|meta| meta.permissions().mode() & 0o222 == 0),
-            device: row.presented.then(|| self.folders.device(&row.name)),
+            device: row.presented.then(|| self.device(&row)),
+            attached: row.attached,
             set: row.origin.as_ref().map(|origin| origin.set),
             copy_of: row.origin.map(|origin| Original {
                 name: origin.name,
@@ -234,6 +237,12 @@ impl FileArray {
             name: row.name,
             image,
         }
+    }
+
+    /// Where the host sees a LUN that is presented: its loop device, else the link to its image.
+    pub(crate) fn device(&self, row: &LunRow) -> PathBuf {
+        self.loop_device(row)
+            .unwrap_or_else(|| self.folders.device(&row.name))
     }
 
     /// Waits for other changes of this process to end, and keeps new ones out.
@@ -255,6 +264,10 @@ impl FileArray {
     /// A mark comes first and the rows go last, so that a crash between leaves something from which
     /// `on_load` ends the work. Repeatable. The caller keeps other changes out.
     pub(crate) fn destroy(&self, doomed: &[LunRow]) -> ProviderResult<()> {
+        for row in doomed {
+            // One that somebody uses stays as it is.
+            self.detach_now(row)?;
+        }
         let seen: Vec<&LunRow> = doomed
             .iter()
             .filter(|row| matches!(row.state, State::Ready | State::Splitting))
@@ -319,10 +332,16 @@ impl FileArray {
                 sync(&self.folders.host)
             }
         });
+        let result = result.and_then(|()| {
+            luns.iter()
+                .filter(|row| row.attached)
+                .try_for_each(|row| self.attach_now(row).map(drop))
+        });
         if result.is_err() {
             // Back to where it was; should this fail too, `on_load` makes the links that the rows
             // ask for.
             for row in masked.iter().filter(|row| made.contains(row)) {
+                let _ = self.detach_now(row);
                 let _ = self.folders.hide(&row.name);
             }
             let _ = self.set_presented(&masked, false);
@@ -334,6 +353,9 @@ impl FileArray {
     ///
     /// Links first, then rows, for the same reason.
     pub(crate) fn hide_all(&self, luns: &[LunRow]) -> ProviderResult<()> {
+        for row in luns {
+            self.detach_now(row)?;
+        }
         let mut hidden = false;
         for row in luns {
             hidden |= self.folders.hide(&row.name)?;

@@ -27,7 +27,7 @@ use crate::error::catalogue_failed;
 const APPLICATION_ID: i32 = 0x6f56_5341;
 
 /// The layout that this code writes, and the newest that it reads.
-const LAYOUT: i32 = 1;
+const LAYOUT: i32 = 2;
 
 /// How long the owner waits for a reader that stands in the way of a write.
 const OWNER_PATIENCE: Duration = Duration::from_secs(10);
@@ -61,6 +61,11 @@ CREATE TABLE last_set (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), set_id
 STRICT;
 ";
 
+/// What layout 2 added.
+const ATTACHED: &str = "
+ALTER TABLE lun ADD COLUMN attached INTEGER NOT NULL DEFAULT 0 CHECK (attached IN (0, 1));
+";
+
 /// The way to the catalogue: one connection of the owner, or a path for readers beside it.
 pub(crate) enum Catalogue {
     /// Held open by the one process that changes the array.
@@ -92,11 +97,21 @@ impl Catalogue {
                 let transaction =
                     connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 transaction.execute_batch(SCHEMA)?;
+                transaction.execute_batch(ATTACHED)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
                 transaction.pragma_update(None, "user_version", LAYOUT)?;
                 transaction.commit()
             };
             make(&mut connection).map_err(catalogue_failed("make its tables"))?;
+        } else if layout(&connection).map_err(catalogue_failed("say its layout"))? < LAYOUT {
+            let migrate = |connection: &mut Connection| -> rusqlite::Result<()> {
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                transaction.execute_batch(ATTACHED)?;
+                transaction.pragma_update(None, "user_version", LAYOUT)?;
+                transaction.commit()
+            };
+            migrate(&mut connection).map_err(catalogue_failed("bring its tables up to date"))?;
         }
         Ok(Self::Owner(Mutex::new(connection)))
     }
@@ -154,6 +169,10 @@ impl Catalogue {
             Self::Reader(_) => Err(read_only()),
         }
     }
+}
+
+fn layout(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 fn read_only() -> ProviderError {
@@ -265,7 +284,7 @@ fn is_known(connection: &Connection, path: &Path) -> ProviderResult<bool> {
             path.display()
         )));
     }
-    if layout > LAYOUT || layout < 1 {
+    if !(1..=LAYOUT).contains(&layout) {
         return Err(ProviderError::veto(format!(
             "the catalogue {} has layout {layout}, and only layouts up to {LAYOUT} are known",
             path.display()
@@ -294,7 +313,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("array.db");
         for (pragma, says) in [
-            ("PRAGMA user_version = 2", "has layout 2"),
+            ("PRAGMA user_version = 3", "has layout 3"),
             ("PRAGMA application_id = 7", "not the catalogue"),
         ] {
             drop(Catalogue::own(&path).unwrap());
@@ -320,6 +339,41 @@ mod tests {
         )
         .unwrap();
         assert!(Catalogue::own(&path).is_err());
+    }
+
+    #[test]
+    fn an_older_layout_is_read_as_it_is_and_brought_up_to_date_by_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("array.db");
+        let old = rusqlite::Connection::open(&path).unwrap();
+        old.execute_batch(super::SCHEMA).unwrap();
+        old.execute_batch(
+            "INSERT INTO lun VALUES ('6b1f3c52-0d9e-4e47-9a35-c8d271f4b06e', 'db', 'ready', 512, 512,
+                 1, 0, NULL, NULL, NULL);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", super::APPLICATION_ID)
+            .unwrap();
+        drop(old);
+        let reader = Catalogue::Reader(path.clone());
+        let luns = |catalogue: &Catalogue| catalogue.read("list", crate::rows::ready).unwrap();
+        assert_eq!(luns(&reader).len(), 1);
+        let owner = Catalogue::own(&path).unwrap();
+        assert_eq!(luns(&owner), luns(&reader));
+        let guid = luns(&owner).first().unwrap().guid;
+        owner
+            .write("attach", |rows| crate::rows::set_attached(rows, guid, true))
+            .unwrap();
+        assert!(luns(&owner).first().unwrap().attached);
+        // A second time there is nothing to do.
+        drop(owner);
+        assert!(
+            luns(&Catalogue::own(&path).unwrap())
+                .first()
+                .unwrap()
+                .attached
+        );
     }
 
     #[test]

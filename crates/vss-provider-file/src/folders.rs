@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -107,6 +107,26 @@ impl Folders {
     /// Where the host sees a LUN.
     pub(crate) fn device(&self, name: &str) -> PathBuf {
         self.host.join(name)
+    }
+
+    /// Gives the owner of an image write permission, or takes everybody's away; durably.
+    pub(crate) fn set_writable(&self, name: &str, writable: bool) -> ProviderResult<()> {
+        let image = self.image(name);
+        let set = || {
+            let file = File::open(&image)?;
+            let mode = file.metadata()?.permissions().mode();
+            let wanted = if writable {
+                mode | 0o200
+            } else {
+                mode & !0o222
+            };
+            if mode != wanted {
+                file.set_permissions(fs::Permissions::from_mode(wanted))?;
+                file.sync_all()?;
+            }
+            Ok(())
+        };
+        set().map_err(io_failed("set the permissions of", &image))
     }
 
     /// The name of the LUN whose image this path would be, if it lies in the array.

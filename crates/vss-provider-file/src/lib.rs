@@ -23,6 +23,7 @@
 //! ```
 
 mod array;
+mod attach;
 mod catalogue;
 mod copy;
 mod error;

@@ -39,7 +39,8 @@ impl FileArray {
         }
         self.destroy(&doomed)?;
         self.remove_partials()?;
-        self.align_links()
+        self.align_links()?;
+        self.attach_all()
     }
 
     /// A LUN that was being made: its image has its name, so it is finished; or it has not, so

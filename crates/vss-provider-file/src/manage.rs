@@ -371,6 +371,7 @@ fn new_row(name: &str, size_bytes: u64, sector_size: u32, presented: bool, linke
         presented,
         linked,
         origin: None,
+        attached: false,
     }
 }
 

@@ -7,8 +7,8 @@ use vss_model::{
     SnapshotId,
 };
 use vss_provider::{
-    CreateSnapshotSet, HardwareProvider, HardwareProviderEx, PresentedLun, Provider, ProviderError,
-    ProviderResult,
+    Access, CreateSnapshotSet, HardwareProvider, HardwareProviderEx, PresentedLun, Provider,
+    ProviderError, ProviderResult,
 };
 
 use crate::array::FileArray;
@@ -212,13 +212,27 @@ impl HardwareProvider for FileArray {
         Ok(rows
             .into_iter()
             .map(|row| PresentedLun {
-                backing: None,
-                device: self.folders.device(&row.name),
+                backing: row.attached.then(|| self.folders.image(&row.name)),
+                device: self.device(&row),
                 information: information(row.guid),
                 sector_size: row.sector_size,
                 name: row.name,
             })
             .collect())
+    }
+
+    /// The image of a LUN that is not attached is the device itself, whose state the host sets. That
+    /// of an attached one decides how it is attached the next time.
+    fn set_access(&self, luns: &[LunInformation], access: Access) -> ProviderResult<()> {
+        let _change = self.begin_change().map_err(within(&[]))?;
+        for row in self.distinct_rows(luns)? {
+            if row.attached {
+                self.folders
+                    .set_writable(&row.name, access == Access::ReadWrite)
+                    .map_err(within(&[]))?;
+            }
+        }
+        Ok(())
     }
 
     fn ex(&self) -> Option<&dyn HardwareProviderEx> {

@@ -75,11 +75,16 @@ pub(crate) struct LunRow {
     pub(crate) linked: bool,
     /// Where it comes from, if it is a copy.
     pub(crate) origin: Option<Origin>,
+    /// Whether it is a loop device when it is presented.
+    pub(crate) attached: bool,
 }
 
 /// The columns in the order of [`from_row`].
 const COLUMNS: &str = "guid, name, state, size_bytes, sector_size, presented, linked, set_id, \
-                       original_guid, original_name";
+                       original_guid, original_name, attached";
+/// The same of layout 1, which only readers meet.
+const COLUMNS_1: &str = "guid, name, state, size_bytes, sector_size, presented, linked, set_id, \
+                         original_guid, original_name, 0";
 
 /// A GUID as the catalogue keeps it: lower case, hyphens.
 struct Guid(Uuid);
@@ -116,6 +121,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<LunRow> {
         presented: row.get(5)?,
         linked: row.get(6)?,
         origin,
+        attached: row.get(10)?,
     })
 }
 
@@ -124,9 +130,13 @@ fn select(
     condition: &str,
     parameters: impl rusqlite::Params,
 ) -> rusqlite::Result<Vec<LunRow>> {
+    let layout: i32 = connection
+        .prepare_cached("PRAGMA user_version")?
+        .query_row([], |row| row.get(0))?;
+    let columns = if layout < 2 { COLUMNS_1 } else { COLUMNS };
     connection
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM lun WHERE {condition} ORDER BY name"
+            "SELECT {columns} FROM lun WHERE {condition} ORDER BY name"
         ))?
         .query_map(parameters, from_row)?
         .collect()
@@ -189,7 +199,7 @@ pub(crate) fn insert(connection: &Connection, lun: &LunRow) -> rusqlite::Result<
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     connection
         .prepare_cached(&format!(
-            "INSERT INTO lun ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+            "INSERT INTO lun ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
         ))?
         .execute(params![
             lun.guid.to_string(),
@@ -202,6 +212,7 @@ pub(crate) fn insert(connection: &Connection, lun: &LunRow) -> rusqlite::Result<
             origin.map(|origin| origin.set.to_string()),
             origin.map(|origin| origin.guid.to_string()),
             origin.map(|origin| origin.name.as_str()),
+            lun.attached,
         ])
         .map(drop)
 }
@@ -223,6 +234,18 @@ pub(crate) fn set_presented(
     connection
         .prepare_cached("UPDATE lun SET presented = ?2 WHERE guid = ?1")?
         .execute(params![guid.to_string(), presented])
+        .map(drop)
+}
+
+/// Says whether a LUN is a loop device when it is presented.
+pub(crate) fn set_attached(
+    connection: &Connection,
+    guid: Uuid,
+    attached: bool,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE lun SET attached = ?2 WHERE guid = ?1")?
+        .execute(params![guid.to_string(), attached])
         .map(drop)
 }
 

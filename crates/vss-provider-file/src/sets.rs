@@ -204,6 +204,7 @@ impl FileArray {
                     guid: original.guid,
                     name: original.name,
                 }),
+                attached: original.attached,
             });
         }
         self.must_have_room(needed)?;

@@ -27,6 +27,11 @@ impl FileArray {
             return Ok(());
         }
         let copies = self.snapshot_of(set)?.copies;
+        for copy in copies.iter().filter(|copy| copy.attached) {
+            if let Some(origin) = &copy.origin {
+                self.flush_device(&self.row(&origin.name)?)?;
+            }
+        }
         let mut result = copies.iter().enumerate().try_for_each(|(index, copy)| {
             // An abort from another thread must not be outrun.
             if !self.sets().contains_key(&set) {

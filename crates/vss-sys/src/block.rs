@@ -13,6 +13,8 @@ use rustix::ioctl::{Getter, NoArg, Opcode, Setter, ioctl, opcode};
 const BLKROSET: Opcode = opcode::none(0x12, 93);
 /// `BLKROGET`, `_IO(0x12, 94)`.
 const BLKROGET: Opcode = opcode::none(0x12, 94);
+/// `BLKRRPART`, `_IO(0x12, 95)`.
+const BLKRRPART: Opcode = opcode::none(0x12, 95);
 /// `BLKFLSBUF`, `_IO(0x12, 97)`.
 const BLKFLSBUF: Opcode = opcode::none(0x12, 97);
 /// `BLKGETSIZE64`, `_IOR(0x12, 114, size_t)`; the kernel writes 64 bits whatever `size_t` is.
@@ -77,6 +79,33 @@ pub fn flush_buffers(device: &File) -> io::Result<()> {
     // SAFETY: for a block device this request takes no argument and touches no memory of ours.
     unsafe { ioctl(device, NoArg::<BLKFLSBUF>::new()) }?;
     Ok(())
+}
+
+/// What became of a request to read the partition table anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reread {
+    /// The kernel has read it.
+    Done,
+    /// A partition is in use; the kernel keeps what it knows.
+    InUse,
+    /// The device has no partitions in the kernel's eyes.
+    Unpartitioned,
+}
+
+/// Has the kernel read the partition table anew (`BLKRRPART`), and tell udev of what it finds.
+///
+/// # Errors
+/// Not a block device, no `CAP_SYS_ADMIN`, or reading failed.
+pub fn reread_partitions(device: &File) -> io::Result<Reread> {
+    must_be_block(device)?;
+    #[expect(unsafe_code, reason = "no safe wrapper knows BLKRRPART")]
+    // SAFETY: for a block device this request takes no argument and touches no memory of ours.
+    match unsafe { ioctl(device, NoArg::<BLKRRPART>::new()) } {
+        Ok(()) => Ok(Reread::Done),
+        Err(rustix::io::Errno::BUSY) => Ok(Reread::InUse),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTTY) => Ok(Reread::Unpartitioned),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Request numbers mean other things to other drivers, so none is sent to what is no block device.

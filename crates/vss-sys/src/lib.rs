@@ -2,6 +2,9 @@
 //!
 //! - [`Lease`] holds later writers of a file back for a moment, and proves that there are none now.
 //! - [`block`] asks and sets what a block device says of itself.
+//! - [`loop_device`] makes block devices of files.
+//! - [`dm`] asks the device mapper, suspends and resumes its devices.
+//! - [`freeze`] freezes and thaws a mounted file system.
 //! - [`peer_credentials`] tells who is at the other end of a Unix socket.
 //!
 //! ```
@@ -18,7 +21,10 @@
 //! ```
 
 pub mod block;
+pub mod dm;
+pub mod freeze;
 mod lease;
+pub mod loop_device;
 mod peer;
 
 pub use lease::{Lease, LeaseError, break_time};
