@@ -9,6 +9,7 @@ mod deb;
 mod deny;
 mod docs;
 mod fuzz;
+mod lab;
 mod run;
 mod setup;
 mod storm;
@@ -50,6 +51,12 @@ const CHORES: &[Chore] = &[
         arguments: "[--no-setup]",
         about: "everything that CI checks: format, lints, tests; installs what the tests use",
         run: test::run,
+    },
+    Chore {
+        name: "lab",
+        arguments: "[PACKAGE [FILTER]] [--list] [--no-setup]",
+        about: "the tests that need block devices, in a kernel of their own; part of `test`",
+        run: lab::run,
     },
     Chore {
         name: "bench",

@@ -61,17 +61,91 @@ const ORACLES: &[Oracle] = &[
     },
 ];
 
-fn missing() -> Vec<&'static Oracle> {
-    ORACLES
+/// What the lab is made of, and the programs that its tests use.
+const LAB: &[Oracle] = &[
+    Oracle {
+        program: "linux.uml",
+        package: "user-mode-linux",
+        checks: "everything in the lab",
+    },
+    Oracle {
+        program: "modprobe",
+        package: "kmod",
+        checks: "everything in the lab",
+    },
+    Oracle {
+        program: "ip",
+        package: "iproute2",
+        checks: "everything in the lab",
+    },
+    Oracle {
+        program: "udevadm",
+        package: "udev",
+        checks: "everything in the lab",
+    },
+    Oracle {
+        program: "lvm",
+        package: "lvm2",
+        checks: "LVM in the lab",
+    },
+    Oracle {
+        program: "dmsetup",
+        package: "dmsetup",
+        checks: "the device mapper in the lab",
+    },
+    Oracle {
+        program: "thin_check",
+        package: "thin-provisioning-tools",
+        checks: "LVM thin pools in the lab",
+    },
+    Oracle {
+        program: "cryptsetup",
+        package: "cryptsetup-bin",
+        checks: "encrypted volumes in the lab",
+    },
+    Oracle {
+        program: "mdadm",
+        package: "mdadm",
+        checks: "md in the lab",
+    },
+    Oracle {
+        program: "partprobe",
+        package: "parted",
+        checks: "speed against partprobe",
+    },
+    Oracle {
+        program: "sg_vpd",
+        package: "sg3-utils",
+        checks: "SCSI pages in the lab",
+    },
+    Oracle {
+        program: "iscsiadm",
+        package: "open-iscsi",
+        checks: "iSCSI in the lab",
+    },
+];
+
+fn missing(oracles: &'static [Oracle]) -> Vec<&'static Oracle> {
+    oracles
         .iter()
         .filter(|oracle| find(oracle.program).is_none())
         .collect()
 }
 
+/// Installs what the lab needs.
+pub(crate) fn prepare_lab() {
+    prepare_these(LAB, true);
+}
+
 /// Installs missing programs if this is Debian or Ubuntu and we are root; says what stays missing.
 /// Never fatal: checks without their program are skipped by name.
 pub(crate) fn prepare(install: bool) {
-    let mut absent = missing();
+    prepare_these(ORACLES, install);
+    prepare_these(LAB, install);
+}
+
+fn prepare_these(oracles: &'static [Oracle], install: bool) {
+    let mut absent = missing(oracles);
     if install && !absent.is_empty() && is_root() && find("apt-get").is_some() {
         let mut packages: Vec<&str> = absent.iter().map(|oracle| oracle.package).collect();
         packages.sort_unstable();
@@ -90,10 +164,10 @@ pub(crate) fn prepare(install: bool) {
                 apt_get(&["install", "-q", "-y", "--no-install-recommends", package]);
             }
         }
-        absent = missing();
+        absent = missing(oracles);
     }
     if absent.is_empty() {
-        println!("set-up: every program that tests use is here");
+        println!("set-up: all {} programs are here", oracles.len());
     }
     for oracle in absent {
         println!(

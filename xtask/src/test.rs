@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::{cargo, lines, nothing_left, output, status, take_flag, typed};
 use crate::tally::Tally;
-use crate::{Failure, Outcome, setup};
+use crate::{Failure, Outcome, lab, setup};
 
 /// A step that is over.
 struct Step {
@@ -47,11 +47,18 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         );
     }
     steps.push(step("tests", || tests(&mut tally)));
+    let failing_so_far = tally.failed();
+    steps.push(step("lab", || lab::all(None, None, &mut tally)));
+    let failing_in_lab = tally.failed() - failing_so_far;
 
-    let failing_tests = tally.failed();
     for step in steps.iter().filter(|step| step.outcome.is_err()) {
         // Failing tests have been counted one by one.
-        if step.name != "tests" || failing_tests == 0 {
+        let counted = match step.name {
+            "tests" => failing_so_far,
+            "lab" => failing_in_lab,
+            _ => 0,
+        };
+        if counted == 0 {
             tally.failed_step(step.name);
         }
     }

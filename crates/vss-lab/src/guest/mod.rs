@@ -1,0 +1,1 @@
+//! For tests inside the lab.

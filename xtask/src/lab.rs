@@ -1,0 +1,138 @@
+//! `cargo xtask lab`: the tests that need block devices of their own, in a kernel of their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::run::{cargo, lines, nothing_left, root, status, take_flag, target_dir, typed};
+use crate::tally::Tally;
+use crate::{Failure, Outcome, failed, setup};
+
+/// Packages whose programs the tests start.
+const PROGRAMS: &[&str] = &["vss", "vssd", "vss-keeper", "vss-lab"];
+
+/// Runs the tests of one package, or of all that have any, in the lab.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let mut arguments = arguments.to_vec();
+    let install = !take_flag(&mut arguments, "--no-setup");
+    let list = take_flag(&mut arguments, "--list");
+    let mut arguments = arguments.into_iter();
+    let (package, filter) = (arguments.next(), arguments.next());
+    nothing_left(&arguments.collect::<Vec<_>>())?;
+    if list {
+        packages().iter().for_each(|package| println!("{package}"));
+        return Ok(());
+    }
+    if install {
+        setup::prepare_lab();
+    }
+    let mut tally = Tally::default();
+    let outcome = all(package.as_deref(), filter.as_deref(), &mut tally);
+    print!("{}", tally.details());
+    println!("{}", tally.verdict());
+    outcome?;
+    if tally.failed() == 0 {
+        Ok(())
+    } else {
+        Err(Failure(String::new()))
+    }
+}
+
+/// Runs the tests and counts them; what cannot run is skipped by name.
+pub(crate) fn all(package: Option<&str>, filter: Option<&str>, tally: &mut Tally) -> Outcome {
+    let mut packages = packages();
+    if let Some(wanted) = package {
+        packages.retain(|package| package == wanted);
+        if packages.is_empty() {
+            return failed(format!("package {wanted} has no tests/lab/main.rs"));
+        }
+    }
+    if let Some(why) = unavailable() {
+        for package in packages {
+            tally.skip(&format!("lab/{package}"), &why);
+        }
+        return Ok(());
+    }
+    let mut build = cargo(["build", "--quiet", "--bins"]);
+    for program in PROGRAMS {
+        build.args(["--package", program]);
+    }
+    status(&mut build)?;
+    let mut broken = Vec::new();
+    for package in packages {
+        println!("\n-- lab: {package}");
+        let run = executable(&package).and_then(|program| machine(&program, filter, tally));
+        if let Err(failure) = run {
+            println!("{failure}");
+            broken.push(package);
+        }
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        failed(format!("in the lab failed: {}", broken.join(" ")))
+    }
+}
+
+/// The packages with tests for the lab.
+fn packages() -> Vec<String> {
+    let Ok(entries) = fs::read_dir(root().join("crates")) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            path.join("tests/lab/main.rs").exists().then_some(())?;
+            Some(path.file_name()?.to_str()?.to_owned())
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// Why the lab cannot run here.
+fn unavailable() -> Option<String> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        return Some("User-Mode Linux is for x86-64".to_owned());
+    }
+    if !Path::new("/usr/bin/linux.uml").exists() {
+        return Some("user-mode-linux is not installed".to_owned());
+    }
+    if !setup::is_root() {
+        return Some("not root".to_owned());
+    }
+    None
+}
+
+/// Builds the tests of a package; gives their program.
+fn executable(package: &str) -> Result<PathBuf, Failure> {
+    let test = format!("{package}-lab");
+    let mut build = cargo(["test", "--quiet", "--package", package, "--test", &test]);
+    build.args(["--no-run", "--message-format", "json-render-diagnostics"]);
+    let words = typed(&build);
+    let output = build
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| Failure(format!("could not start {words}: {error}")))?;
+    if !output.status.success() {
+        return failed(format!("{words} ended with {}", output.status));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .filter(|line| line.contains(&format!("\"name\":\"{test}\"")))
+        .find_map(|line| {
+            let path = line.split("\"executable\":\"").nth(1)?;
+            Some(PathBuf::from(path.split('"').next()?))
+        })
+        .ok_or_else(|| Failure(format!("{words} did not say where the program is")))
+}
+
+/// Runs a test program in a machine.
+fn machine(program: &Path, filter: Option<&str>, tally: &mut Tally) -> Outcome {
+    let mut machine = Command::new(target_dir().join("debug/vss-lab"));
+    machine
+        .arg(program)
+        .args(["--test-threads=1", "--show-output"]);
+    machine.args(filter);
+    lines(&mut machine, |line| tally.line(line))
+}
