@@ -24,7 +24,7 @@ fn row(top: &Top, name: &str, state: &str, presented: bool, set: Option<SetId>) 
     let original = set.as_ref().map(|_| Uuid::nil().to_string());
     top.sql()
         .execute(
-            "INSERT INTO lun VALUES (?1, ?2, ?3, 4096, 512, ?4, 0, ?5, ?6, ?7)",
+            "INSERT INTO lun VALUES (?1, ?2, ?3, 4096, 512, ?4, 0, ?5, ?6, ?7, 0)",
             rusqlite::params![
                 guid.to_string(),
                 name,
