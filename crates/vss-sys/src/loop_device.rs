@@ -15,8 +15,14 @@ const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4C82;
 const LOOP_CONFIGURE: libc::Ioctl = 0x4C0A;
 /// `LOOP_CLR_FD`.
 const LOOP_CLR_FD: libc::Ioctl = 0x4C01;
+/// `LOOP_SET_STATUS64`.
+const LOOP_SET_STATUS64: libc::Ioctl = 0x4C04;
+/// `LOOP_GET_STATUS64`.
+const LOOP_GET_STATUS64: libc::Ioctl = 0x4C05;
 
 const LO_FLAGS_READ_ONLY: u32 = 1;
+/// The device goes when the last one closes it.
+const LO_FLAGS_AUTOCLEAR: u32 = 4;
 const LO_FLAGS_PARTSCAN: u32 = 8;
 
 /// Length of `lo_file_name` in bytes, its closing zero included.
@@ -25,11 +31,14 @@ const NAME_LEN: usize = 64;
 const ATTEMPTS: u32 = 64;
 /// How long the kernel may take to let go of a file.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a device may be in use before it counts as used.
+const BRIEFLY: Duration = Duration::from_millis(250);
 /// Between two looks; nothing tells when a loop device is free.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// `struct loop_info64`.
 #[repr(C)]
+#[derive(Clone, Copy)]
 struct Info {
     device: u64,
     inode: u64,
@@ -44,6 +53,26 @@ struct Info {
     crypt_name: [u8; NAME_LEN],
     encrypt_key: [u8; 32],
     init: [u64; 2],
+}
+
+impl Info {
+    const fn new(flags: u32, file_name: [u8; NAME_LEN]) -> Self {
+        Self {
+            device: 0,
+            inode: 0,
+            rdevice: 0,
+            offset: 0,
+            size_limit: 0,
+            number: 0,
+            encrypt_type: 0,
+            encrypt_key_size: 0,
+            flags,
+            file_name,
+            crypt_name: [0; NAME_LEN],
+            encrypt_key: [0; 32],
+            init: [0; 2],
+        }
+    }
 }
 
 /// `struct loop_config`.
@@ -120,21 +149,10 @@ fn configure(
     let config = Config {
         fd: u32::try_from(backing.as_raw_fd()).map_err(io::Error::other)?,
         block_size,
-        info: Info {
-            device: 0,
-            inode: 0,
-            rdevice: 0,
-            offset: 0,
-            size_limit: 0,
-            number: 0,
-            encrypt_type: 0,
-            encrypt_key_size: 0,
-            flags: LO_FLAGS_PARTSCAN | if read_only { LO_FLAGS_READ_ONLY } else { 0 },
+        info: Info::new(
+            LO_FLAGS_PARTSCAN | if read_only { LO_FLAGS_READ_ONLY } else { 0 },
             file_name,
-            crypt_name: [0; NAME_LEN],
-            encrypt_key: [0; 32],
-            init: [0; 2],
-        },
+        ),
         reserved: [0; 8],
     };
     #[expect(unsafe_code, reason = "no safe wrapper knows LOOP_CONFIGURE")]
@@ -152,10 +170,7 @@ fn configure(
 /// [`io::ErrorKind::ResourceBusy`] when somebody uses the device or a partition of it; it is then left
 /// as it was.
 pub fn detach(device: &Path) -> io::Result<()> {
-    let open = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_EXCL)
-        .open(device)?;
+    let open = claim(device)?;
     let busy = || io::Error::new(io::ErrorKind::ResourceBusy, "the loop device is in use");
     open.sync_all()?;
     #[expect(unsafe_code, reason = "no safe wrapper knows LOOP_CLR_FD")]
@@ -174,11 +189,61 @@ pub fn detach(device: &Path) -> io::Result<()> {
     let end = Instant::now() + PATIENCE;
     while backing_file(device)?.is_some() {
         if Instant::now() >= end {
-            return Err(busy());
+            // Or the kernel would take it away later, from under whoever was told that it stays.
+            if keep(device)? {
+                return Err(busy());
+            }
+            break;
         }
         thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+/// Opens a device for this process alone.
+fn claim(device: &Path) -> io::Result<File> {
+    let end = Instant::now() + BRIEFLY;
+    loop {
+        let open = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_EXCL)
+            .open(device);
+        match open {
+            // A child that has not run its program yet may still hold what its parent has closed.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
+                thread::sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Takes back a detaching that waits for the last one to close the device; false when it came too late.
+fn keep(device: &Path) -> io::Result<bool> {
+    let open = File::open(device)?;
+    let gone = || {
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() == Some(libc::ENXIO) {
+            Ok(false)
+        } else {
+            Err(error)
+        }
+    };
+    let mut info = Info::new(0, [0; NAME_LEN]);
+    #[expect(unsafe_code, reason = "no safe wrapper knows LOOP_GET_STATUS64")]
+    // SAFETY: the request fills one `struct loop_info64`, which `info` is, laid out as in C.
+    let done = unsafe { libc::ioctl(open.as_raw_fd(), LOOP_GET_STATUS64, &raw mut info) };
+    if done < 0 {
+        return gone();
+    }
+    info.flags &= !LO_FLAGS_AUTOCLEAR;
+    #[expect(unsafe_code, reason = "no safe wrapper knows LOOP_SET_STATUS64")]
+    // SAFETY: the request reads one `struct loop_info64`, which `info` is, laid out as in C.
+    let done = unsafe { libc::ioctl(open.as_raw_fd(), LOOP_SET_STATUS64, &raw const info) };
+    if done < 0 {
+        return gone();
+    }
+    Ok(true)
 }
 
 /// The file behind a loop device; `None` when it has none.
@@ -196,18 +261,21 @@ pub fn backing_file(device: &Path) -> io::Result<Option<PathBuf>> {
             Ok(Some(PathBuf::from(std::ffi::OsStr::from_bytes(text))))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // It went between the opening and the reading.
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The loop device on this file, if there is one: the first by number. A file is told by what it is and
-/// not by its name alone.
+/// The loop device that is this whole file, if there is one: the first by number.
+///
+/// A file is told by what it is and not by its name alone. A device on a part of it, or with other
+/// sectors than `block_size`, is another disk.
 ///
 /// # Errors
 /// sysfs or the file cannot be read.
-pub fn find(file: &Path) -> io::Result<Option<PathBuf>> {
-    let wanted = fs::metadata(file)?;
-    let wanted = (wanted.dev(), wanted.ino());
+pub fn find(file: &Path, block_size: u32) -> io::Result<Option<PathBuf>> {
+    let wanted = identity(file)?;
     let entries = match fs::read_dir("/sys/block") {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -215,7 +283,8 @@ pub fn find(file: &Path) -> io::Result<Option<PathBuf>> {
     };
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for entry in entries {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let Some(number) = name
             .to_str()
             .and_then(|name| name.strip_prefix("loop"))
@@ -224,14 +293,27 @@ pub fn find(file: &Path) -> io::Result<Option<PathBuf>> {
             continue;
         };
         let device = Path::new("/dev").join(&name);
-        let Some(backing) = backing_file(&device)? else {
+        // One that comes or goes just now must not hide the others.
+        let Ok(Some(backing)) = backing_file(&device) else {
             continue;
         };
+        let is = |attribute: &str, value: u64| {
+            fs::read_to_string(entry.path().join(attribute))
+                .is_ok_and(|text| text.trim().parse() == Ok(value))
+        };
         // A file that was deleted or replaced is another one.
-        if fs::metadata(&backing).is_ok_and(|meta| (meta.dev(), meta.ino()) == wanted) {
+        if identity(&backing).is_ok_and(|identity| identity == wanted)
+            && is("loop/offset", 0)
+            && is("loop/sizelimit", 0)
+            && is("queue/logical_block_size", block_size.into())
+        {
             found.push((number, device));
         }
     }
     found.sort();
     Ok(found.into_iter().next().map(|(_, device)| device))
+}
+
+fn identity(file: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(file).map(|meta| (meta.dev(), meta.ino()))
 }
