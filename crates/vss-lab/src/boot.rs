@@ -31,13 +31,31 @@ const MEMORY: &[&str] = &[
 /// Modules that are wanted from the start; the others are loaded when they are needed.
 const WANTED: &[&str] = &["configfs", "dm-mod", "dm-thin-pool", "loop"];
 
-const LVM_CONF: &str = "\
-config { checks=0 }
-devices { use_devicesfile=0 multipath_component_detection=0 md_component_detection=1 scan_lvs=0 }
-backup { backup=0 archive=0 }
-global { use_lvmpolld=0 event_activation=0 }
-activation { monitoring=0 udev_sync=1 udev_rules=1 thin_pool_autoextend_threshold=100 }
-";
+/// Settings of LVM. Only disks of tests are scanned: there are hundreds of other devices.
+pub(crate) fn lvm_conf(udev: bool) -> String {
+    let udev = i32::from(udev);
+    format!(
+        "config {{ checks=0 }}
+devices {{
+    use_devicesfile=0
+    scan_lvs=0
+    hints=\"none\"
+    obtain_device_list_from_udev=0
+    global_filter=[ \"a|^/dev/loop|\", \"a|^/dev/ubd|\", \"a|^/dev/sd|\", \"a|^/dev/md|\", \"a|^/dev/mapper/|\", \"r|.*|\" ]
+}}
+backup {{ backup=0 archive=0 }}
+global {{ use_lvmpolld=0 event_activation=0 }}
+activation {{
+    monitoring=0
+    udev_sync={udev}
+    udev_rules={udev}
+    thin_pool_autoextend_threshold=100
+    reserved_memory=0
+    reserved_stack=0
+}}
+"
+    )
+}
 
 /// Sets the guest up, runs the job, tells how it ended, and powers off.
 pub fn run() {
@@ -73,7 +91,6 @@ fn console() -> File {
 fn prepare() -> io::Result<()> {
     mount("proc", "proc", "/proc")?;
     mount("sysfs", "sysfs", "/sys")?;
-    let lvm = fs::read_dir("/etc/lvm/profile").map(|_| ()).is_ok();
     for place in MEMORY {
         if !Path::new(place).exists() {
             // Only below memory can a folder be made: the root is read-only.
@@ -83,11 +100,10 @@ fn prepare() -> io::Result<()> {
         }
         mount("tmpfs", "tmpfs", place)?;
     }
-    let _ = lvm;
     for folder in ["/run/lock", "/run/lvm", "/var/lib/vss", "/var/lib/iscsi"] {
         fs::create_dir_all(folder)?;
     }
-    fs::write("/etc/lvm/lvm.conf", LVM_CONF)?;
+    fs::write("/etc/lvm/lvm.conf", lvm_conf(true))?;
     // Their place in the root is empty; the kernel's own are elsewhere.
     call("mount", &["--bind", MODULES, "/lib/modules"])?;
     for module in WANTED {

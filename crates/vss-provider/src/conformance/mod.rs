@@ -42,6 +42,11 @@ pub trait Harness: Sized {
     /// Creates a LUN with this content and presents it to the host under this name.
     fn create_original(&mut self, name: &str, content: &[u8], sector_size: u32);
 
+    /// The name by which the provider presents an original.
+    fn presented_name(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
     /// Writes to an original, as an application on the host does. `offset` in bytes.
     fn write_original(&mut self, name: &str, offset: u64, bytes: &[u8]);
 

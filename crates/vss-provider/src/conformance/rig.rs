@@ -175,9 +175,10 @@ impl<H: Harness> Rig<H> {
 
     /// The presented LUN with this name.
     pub(super) fn named(&self, name: &str) -> Result<PresentedLun, Violation> {
+        let wanted = self.harness()?.presented_name(name);
         self.presented()?
             .into_iter()
-            .find(|lun| lun.name == name)
+            .find(|lun| lun.name == wanted)
             .ok_or_else(|| Violation(format!("original {name} is not presented")))
     }
 

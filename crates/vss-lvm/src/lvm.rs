@@ -1,0 +1,260 @@
+//! The program `lvm`: everything that is asked of it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::names::LvId;
+use crate::program::{Program, ProgramError};
+
+const LVM: Program = Program {
+    name: "lvm",
+    places: &["/usr/sbin/lvm", "/sbin/lvm", "/usr/bin/lvm"],
+    package: "lvm2",
+};
+
+/// Most that a command may take: LVM waits for locks, for udev and for slow disks.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// What is asked of every logical volume.
+const COLUMNS: &str = "vg_name,vg_uuid,lv_name,lv_uuid,lv_size,lv_tags,segtype,thin_id,pool_lv,\
+                       origin,lv_active,vg_free";
+
+/// A logical volume, as a report has it; numbers are text there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Lv {
+    pub(crate) vg_name: String,
+    vg_uuid: String,
+    pub(crate) lv_name: String,
+    lv_uuid: String,
+    lv_size: String,
+    lv_tags: String,
+    pub(crate) segtype: String,
+    thin_id: String,
+    pub(crate) pool_lv: String,
+    pub(crate) origin: String,
+    lv_active: String,
+    vg_free: String,
+}
+
+impl Lv {
+    pub(crate) fn id(&self) -> Option<LvId> {
+        LvId::of_report(&self.vg_uuid, &self.lv_uuid)
+    }
+
+    /// `GROUP/VOLUME`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.vg_name, self.lv_name)
+    }
+
+    pub(crate) fn size_bytes(&self) -> Option<u64> {
+        self.lv_size.parse().ok()
+    }
+
+    /// Room in its group, in bytes.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        self.vg_free.parse().ok()
+    }
+
+    /// Its number in its pool.
+    pub(crate) fn thin_id(&self) -> Option<u32> {
+        self.thin_id.parse().ok()
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.lv_active == "active"
+    }
+
+    pub(crate) fn has_tag(&self, tag: &str) -> bool {
+        self.lv_tags.split(',').any(|known| known == tag)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Report {
+    report: Vec<Part>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    #[serde(default)]
+    lv: Vec<Lv>,
+}
+
+/// Every logical volume of the host that people see.
+pub(crate) fn volumes() -> Result<Vec<Lv>, ProgramError> {
+    let report: Report = LVM.report(
+        &[
+            "lvs",
+            "--reportformat",
+            "json",
+            "--units",
+            "b",
+            "--nosuffix",
+            "-o",
+            COLUMNS,
+        ],
+        LIMIT,
+    )?;
+    Ok(report.report.into_iter().flat_map(|part| part.lv).collect())
+}
+
+fn run(arguments: &[&str]) -> Result<(), ProgramError> {
+    LVM.run(arguments, LIMIT).map(drop)
+}
+
+/// Runs a command on many volumes at once, `GROUP/VOLUME` each; does nothing for none.
+fn run_on(options: &[&str], volumes: &[String]) -> Result<(), ProgramError> {
+    if volumes.is_empty() {
+        return Ok(());
+    }
+    let names = volumes.iter().map(String::as_str);
+    LVM.run(options.iter().copied().chain(names), LIMIT)
+        .map(drop)
+}
+
+/// Makes a thin volume that is not active, with tags, and that appears only when it is asked for.
+pub(crate) fn create_thin(
+    group: &str,
+    pool: &str,
+    name: &str,
+    size_bytes: u64,
+    tags: &[String],
+) -> Result<(), ProgramError> {
+    let size = format!("{size_bytes}b");
+    let mut arguments = vec![
+        "lvcreate",
+        "-qq",
+        "--yes",
+        "--activate",
+        "n",
+        "--setactivationskip",
+        "y",
+        "--wipesignatures",
+        "n",
+        "--virtualsize",
+        &size,
+        "--thinpool",
+        pool,
+        "--name",
+        name,
+    ];
+    for tag in tags {
+        arguments.extend(["--addtag", tag]);
+    }
+    arguments.push(group);
+    run(&arguments)
+}
+
+/// Makes a classic snapshot, read-only and with tags, with room in bytes for what will change.
+pub(crate) fn create_snapshot(
+    origin: &str,
+    name: &str,
+    room_bytes: u64,
+    tags: &[String],
+) -> Result<(), ProgramError> {
+    let room = format!("{room_bytes}b");
+    let mut arguments = vec![
+        "lvcreate",
+        "-qq",
+        "--yes",
+        "--snapshot",
+        "--permission",
+        "r",
+        "--size",
+        &room,
+        "--name",
+        name,
+    ];
+    for tag in tags {
+        arguments.extend(["--addtag", tag]);
+    }
+    arguments.push(origin);
+    run(&arguments)
+}
+
+/// Activates volumes, also those that are to be skipped.
+pub(crate) fn activate(volumes: &[String]) -> Result<(), ProgramError> {
+    run_on(
+        &[
+            "lvchange",
+            "-qq",
+            "--activate",
+            "y",
+            "--ignoreactivationskip",
+        ],
+        volumes,
+    )
+}
+
+/// Deactivates volumes.
+pub(crate) fn deactivate(volumes: &[String]) -> Result<(), ProgramError> {
+    run_on(&["lvchange", "-qq", "--activate", "n"], volumes)
+}
+
+/// Removes volumes.
+pub(crate) fn remove(volumes: &[String]) -> Result<(), ProgramError> {
+    run_on(&["lvremove", "-qq", "--force", "--yes"], volumes)
+}
+
+/// What a volume is from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing<'a> {
+    /// Whether it appears only when it is asked for.
+    pub(crate) skip: bool,
+    /// A new permission; `None` leaves it, which is much quicker.
+    pub(crate) read_only: Option<bool>,
+    /// A tag that it gets.
+    pub(crate) add_tag: Option<&'a str>,
+    /// A tag that it loses.
+    pub(crate) remove_tag: Option<&'a str>,
+}
+
+/// Changes what volumes are, with one command.
+pub(crate) fn stand(volumes: &[String], standing: Standing<'_>) -> Result<(), ProgramError> {
+    let mut options = vec![
+        "lvchange",
+        "-qq",
+        "--yes",
+        "--setactivationskip",
+        if standing.skip { "y" } else { "n" },
+    ];
+    match standing.read_only {
+        Some(true) => options.extend(["--permission", "r"]),
+        Some(false) => options.extend(["--permission", "rw"]),
+        None => {}
+    }
+    if let Some(tag) = standing.add_tag {
+        options.extend(["--addtag", tag]);
+    }
+    if let Some(tag) = standing.remove_tag {
+        options.extend(["--deltag", tag]);
+    }
+    run_on(&options, volumes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+
+    #[test]
+    fn a_report_of_lvm_2_03() {
+        let text = r#"{"report": [{"lv": [
+            {"vg_name":"vssx", "vg_uuid":"2eOr2P-AfId-vEM3-ZNVR-k2Kt-9Ykf-Lx0OvA", "lv_name":"c1",
+             "lv_uuid":"82wtpB-BrkA-Lz1U-WwRL-yO2F-F40N-uFs8pE", "lv_size":"104857600",
+             "lv_tags":"openvss.copy,openvss.set=6fdf", "segtype":"thin", "thin_id":"3",
+             "pool_lv":"pool", "origin":"", "lv_active":"", "vg_free":"9"}]}]}"#;
+        let report: Report = serde_json::from_str(text).unwrap();
+        let lv = &report.report[0].lv[0];
+        assert_eq!(lv.name(), "vssx/c1");
+        assert_eq!(
+            (lv.size_bytes(), lv.thin_id(), lv.free_bytes()),
+            (Some(104_857_600), Some(3), Some(9))
+        );
+        assert!(lv.has_tag("openvss.copy") && !lv.has_tag("openvss") && !lv.is_active());
+        assert!(lv.id().is_some());
+        for bad in ["", "{}", r#"{"report": [{"lv": [{"vg_name": 7}]}]}"#] {
+            assert!(serde_json::from_str::<Report>(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests that need the laboratory: LVM on a kernel of its own.
+
+mod conformance;
+mod harness;
