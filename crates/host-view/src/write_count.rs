@@ -74,9 +74,8 @@ impl WriteCount {
     /// Writes in flight at either look count as written.
     #[must_use]
     pub const fn is_unwritten_since(&self, before: &Self) -> bool {
-        self.writes == before.writes
-            && self.sectors_written == before.sectors_written
-            && self.discards == before.discards
+        // A flush without data is counted as a write, of no sectors.
+        self.sectors_written == before.sectors_written
             && self.sectors_discarded == before.sectors_discarded
             && self.in_flight == 0
             && before.in_flight == 0

@@ -208,10 +208,13 @@ impl CreateSnapshotSet for LvmSnapshot {
         if self.sets().get(&set).is_some_and(|one| one.committed) {
             return Ok(());
         }
-        for copy in self.copies(set)? {
+        let copies = self.copies(set)?;
+        suspend_all(&copies)?;
+        let all = copies.clone();
+        for copy in copies {
             let lv = copy.origin_name.rsplit('/').next().unwrap_or_default();
             let tags = [TAG.to_owned(), set_tag(set), copy_tag(copy.snapshot)];
-            lvm::create_snapshot(
+            let taken = lvm::create_snapshot(
                 &copy.origin_name,
                 &copy_name(lv, *copy.snapshot.as_uuid()),
                 copy.room_bytes,
@@ -220,7 +223,11 @@ impl CreateSnapshotSet for LvmSnapshot {
             .map_err(lvm_failed(&format!(
                 "take a snapshot of {}",
                 copy.origin_name
-            )))?;
+            )));
+            if let Err(error) = taken {
+                resume_all(&all);
+                return Err(error);
+            }
         }
         if let Some(under_way) = self.sets().get_mut(&set) {
             under_way.committed = true;
@@ -246,6 +253,51 @@ impl CreateSnapshotSet for LvmSnapshot {
     fn abort_snapshots(&self, set: SetId) -> ProviderResult<()> {
         self.sets().remove(&set);
         remove(&set_tag(set))
+    }
+}
+
+/// Sees that all origins are suspended before LVM comes to the first: it resumes each with its snapshot
+/// in place. One that cannot be suspended lets the others go.
+fn suspend_all(copies: &[Copy]) -> ProviderResult<()> {
+    let mapper = mapper::must_open()?;
+    let mut suspended = Vec::new();
+    for copy in copies {
+        let uuid = copy.origin.device_uuid();
+        let one = mapper
+            .status(Device::Uuid(&uuid))
+            .map_err(mapper_failed("look at the origin of a snapshot"))
+            .and_then(|status| {
+                if status.is_suspended {
+                    return Ok(());
+                }
+                mapper::suspend(&mapper, status.number)?;
+                suspended.push(status.number);
+                Ok(())
+            });
+        if let Err(error) = one {
+            for number in suspended {
+                // The first failure is told; what stays suspended is resumed by whoever looks next.
+                let _ = mapper::resume(&mapper, number);
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Lets go of the origins that LVM did not come to, or left suspended when it failed.
+fn resume_all(copies: &[Copy]) {
+    let Ok(mapper) = mapper::must_open() else {
+        return;
+    };
+    for copy in copies {
+        let uuid = copy.origin.device_uuid();
+        if let Ok(status) = mapper.status(Device::Uuid(&uuid))
+            && status.is_suspended
+        {
+            // The failure that led here is told.
+            let _ = mapper::resume(&mapper, status.number);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// What is asked of every logical volume.
 const COLUMNS: &str = "vg_name,vg_uuid,lv_name,lv_uuid,lv_size,lv_tags,segtype,thin_id,pool_lv,\
-                       origin,lv_active,vg_free";
+                       origin,lv_active,lv_permissions,vg_free";
 
 /// A logical volume, as a report has it; numbers are text there.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,6 +34,7 @@ pub(crate) struct Lv {
     pub(crate) pool_lv: String,
     pub(crate) origin: String,
     lv_active: String,
+    lv_permissions: String,
     vg_free: String,
 }
 
@@ -63,6 +64,12 @@ impl Lv {
 
     pub(crate) fn is_active(&self) -> bool {
         self.lv_active == "active"
+    }
+
+    /// Whether LVM's metadata has it read-only. The flag of the block device shows as an override of it
+    /// and is none of its own.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.lv_permissions == "read-only"
     }
 
     pub(crate) fn has_tag(&self, tag: &str) -> bool {
@@ -197,13 +204,24 @@ pub(crate) fn remove(volumes: &[String]) -> Result<(), ProgramError> {
     run_on(&["lvremove", "-qq", "--force", "--yes"], volumes)
 }
 
+/// A change of the permission in LVM's metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Permission {
+    /// As it is. LVM refuses to set what is set already.
+    Same,
+    /// Writes are refused from the next activation on.
+    ReadOnly,
+    /// Writes are accepted, at once where the volume is active.
+    ReadWrite,
+}
+
 /// What a volume is from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing<'a> {
     /// Whether it appears only when it is asked for.
     pub(crate) skip: bool,
-    /// A new permission; `None` leaves it, which is much quicker.
-    pub(crate) read_only: Option<bool>,
+    /// What becomes of its permission.
+    pub(crate) permission: Permission,
     /// A tag that it gets.
     pub(crate) add_tag: Option<&'a str>,
     /// A tag that it loses.
@@ -212,6 +230,10 @@ pub(crate) struct Standing<'a> {
 
 /// Changes what volumes are, with one command.
 pub(crate) fn stand(volumes: &[String], standing: Standing<'_>) -> Result<(), ProgramError> {
+    run_on(&standing_options(standing), volumes)
+}
+
+fn standing_options(standing: Standing<'_>) -> Vec<&str> {
     let mut options = vec![
         "lvchange",
         "-qq",
@@ -219,10 +241,14 @@ pub(crate) fn stand(volumes: &[String], standing: Standing<'_>) -> Result<(), Pr
         "--setactivationskip",
         if standing.skip { "y" } else { "n" },
     ];
-    match standing.read_only {
-        Some(true) => options.extend(["--permission", "r"]),
-        Some(false) => options.extend(["--permission", "rw"]),
-        None => {}
+    match standing.permission {
+        Permission::Same => {}
+        // LVM reloads the table of one active volume after the other, with a commit of the metadata
+        // around each. Without the driver it changes the metadata alone, of all of them at once; until
+        // the next activation the flag of the block device, which the host sets, refuses writes.
+        Permission::ReadOnly => options.extend(["--driverloaded", "n", "--permission", "r"]),
+        // The table may be a read-only one, and then must be loaded anew.
+        Permission::ReadWrite => options.extend(["--permission", "rw"]),
     }
     if let Some(tag) = standing.add_tag {
         options.extend(["--addtag", tag]);
@@ -230,12 +256,36 @@ pub(crate) fn stand(volumes: &[String], standing: Standing<'_>) -> Result<(), Pr
     if let Some(tag) = standing.remove_tag {
         options.extend(["--deltag", tag]);
     }
-    run_on(&options, volumes)
+    options
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Report;
+    use super::{Permission, Report, Standing, standing_options};
+
+    #[test]
+    fn only_a_change_of_permission_is_asked_for() {
+        for (permission, asked, loads) in [
+            (Permission::Same, None, true),
+            (Permission::ReadOnly, Some("r"), false),
+            (Permission::ReadWrite, Some("rw"), true),
+        ] {
+            let options = standing_options(Standing {
+                skip: false,
+                permission,
+                add_tag: None,
+                remove_tag: Some("t"),
+            });
+            let after = |name: &str| {
+                let at = options.iter().position(|word| *word == name)?;
+                options.get(at + 1).copied()
+            };
+            assert_eq!(after("--permission"), asked);
+            assert_eq!(after("--driverloaded").is_none(), loads);
+            assert_eq!(after("--deltag"), Some("t"));
+            assert_eq!(after("--setactivationskip"), Some("n"));
+        }
+    }
 
     #[test]
     fn a_report_of_lvm_2_03() {
@@ -243,7 +293,8 @@ mod tests {
             {"vg_name":"vssx", "vg_uuid":"2eOr2P-AfId-vEM3-ZNVR-k2Kt-9Ykf-Lx0OvA", "lv_name":"c1",
              "lv_uuid":"82wtpB-BrkA-Lz1U-WwRL-yO2F-F40N-uFs8pE", "lv_size":"104857600",
              "lv_tags":"openvss.copy,openvss.set=6fdf", "segtype":"thin", "thin_id":"3",
-             "pool_lv":"pool", "origin":"", "lv_active":"", "vg_free":"9"}]}]}"#;
+             "pool_lv":"pool", "origin":"", "lv_active":"",
+             "lv_permissions":"writeable", "vg_free":"9"}]}]}"#;
         let report: Report = serde_json::from_str(text).unwrap();
         let lv = &report.report[0].lv[0];
         assert_eq!(lv.name(), "vssx/c1");
@@ -253,6 +304,11 @@ mod tests {
         );
         assert!(lv.has_tag("openvss.copy") && !lv.has_tag("openvss") && !lv.is_active());
         assert!(lv.id().is_some());
+        for (shown, expected) in [("read-only", true), ("read-only-override", false)] {
+            let text = text.replace("writeable", shown);
+            let report: Report = serde_json::from_str(&text).unwrap();
+            assert_eq!(report.report[0].lv[0].is_read_only(), expected, "{shown}");
+        }
         for bad in ["", "{}", r#"{"report": [{"lv": [{"vg_name": 7}]}]}"#] {
             assert!(serde_json::from_str::<Report>(bad).is_err(), "{bad}");
         }

@@ -26,8 +26,6 @@ pub(crate) struct Thin {
     pub(crate) thin_id: u32,
     pub(crate) open_count: i32,
     pub(crate) is_suspended: bool,
-    /// Whether its table refuses writes.
-    pub(crate) is_read_only: bool,
 }
 
 impl Thin {
@@ -123,7 +121,6 @@ fn thin(mapper: &DeviceMapper, device: Device<'_>) -> Result<Option<Thin>, DmErr
         thin_id,
         open_count: i32::try_from(status.open_count).unwrap_or(i32::MAX),
         is_suspended: status.is_suspended,
-        is_read_only: status.is_read_only,
     }))
 }
 

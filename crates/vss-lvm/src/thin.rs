@@ -29,7 +29,7 @@ use vss_provider::{
 };
 
 use crate::error::{invalid, lvm_failed, not_found};
-use crate::lvm::{self, Lv, Standing};
+use crate::lvm::{self, Lv, Permission, Standing};
 use crate::mapper::{self, Thin};
 use crate::names::{LvId, copy_name};
 
@@ -628,31 +628,31 @@ impl HardwareProvider for LvmThin {
     }
 
     fn set_access(&self, luns: &[LunInformation], access: Access) -> ProviderResult<()> {
-        let mapper = mapper::must_open()?;
-        let mut names: BTreeMap<Option<bool>, Vec<String>> = BTreeMap::new();
-        for id in ids(luns)? {
-            let thin = mapper::find(&mapper, &id)?
-                .ok_or_else(|| ProviderError::veto(format!("thin volume {id} is not active")))?;
-            let wanted = match access {
-                Access::Copy => None,
-                Access::ReadOnly => Some(true),
-                Access::ReadWrite => Some(false),
+        let mut names: BTreeMap<Permission, Vec<String>> = BTreeMap::new();
+        // The kernel's word for read-only does not do: the host sets the flag of copies.
+        for lv in look_up(&ids(luns)?)? {
+            let permission = match (access, lv.is_read_only()) {
+                (Access::ReadOnly, false) => Permission::ReadOnly,
+                (Access::ReadWrite, true) => Permission::ReadWrite,
+                _ => Permission::Same,
             };
-            // A table that is right already is not loaded anew.
-            let change = wanted.filter(|wanted| *wanted != thin.is_read_only);
-            names.entry(change).or_default().push(thin.name);
+            names.entry(permission).or_default().push(lv.name());
         }
-        for (read_only, names) in names {
+        for (permission, names) in names {
             by_group(names, |names| {
                 let copy = access == Access::Copy;
                 let standing = Standing {
                     skip: copy,
-                    read_only,
+                    permission,
                     add_tag: copy.then_some(COPY_TAG),
                     remove_tag: (!copy).then_some(COPY_TAG),
                 };
-                lvm::stand(names, standing)
-                    .map_err(lvm_failed("make ordinary volumes of the copies"))
+                let step = if copy {
+                    "make copies of the volumes again"
+                } else {
+                    "make ordinary volumes of the copies"
+                };
+                lvm::stand(names, standing).map_err(lvm_failed(step))
             })?;
         }
         Ok(())
