@@ -205,7 +205,8 @@ impl FileArray {
         let luns = self.catalogue.read("list the LUNs", rows::ready)?;
         let in_array = self.folders.name_of_image(&path);
         Ok(luns.into_iter().find(|row| {
-            in_array.as_deref() == Some(&row.name)
+            self.loop_device(row).as_ref() == Some(&path)
+                || in_array.as_deref() == Some(&row.name)
                 || row.linked
                     && fs::canonicalize(self.folders.image(&row.name))
                         .is_ok_and(|target| target == path)
@@ -264,10 +265,8 @@ impl FileArray {
     /// A mark comes first and the rows go last, so that a crash between leaves something from which
     /// `on_load` ends the work. Repeatable. The caller keeps other changes out.
     pub(crate) fn destroy(&self, doomed: &[LunRow]) -> ProviderResult<()> {
-        for row in doomed {
-            // One that somebody uses stays as it is.
-            self.detach_now(row)?;
-        }
+        // What somebody uses stays as it is.
+        self.detach_together(doomed)?;
         let seen: Vec<&LunRow> = doomed
             .iter()
             .filter(|row| matches!(row.state, State::Ready | State::Splitting))
@@ -353,9 +352,7 @@ impl FileArray {
     ///
     /// Links first, then rows, for the same reason.
     pub(crate) fn hide_all(&self, luns: &[LunRow]) -> ProviderResult<()> {
-        for row in luns {
-            self.detach_now(row)?;
-        }
+        self.detach_together(luns)?;
         let mut hidden = false;
         for row in luns {
             hidden |= self.folders.hide(&row.name)?;

@@ -69,13 +69,13 @@ impl FileArray {
         if !row.attached || !row.presented {
             return None;
         }
-        loop_device::find(&self.folders.image(&row.name)).ok()?
+        loop_device::find(&self.folders.image(&row.name), row.sector_size).ok()?
     }
 
     /// Sees that a LUN has a loop device; true when it was made now.
     pub(crate) fn attach_now(&self, row: &LunRow) -> ProviderResult<bool> {
         let image = self.folders.image(&row.name);
-        if loop_device::find(&image)
+        if loop_device::find(&image, row.sector_size)
             .map_err(io_failed("look for the loop device of", &image))?
             .is_some()
         {
@@ -109,7 +109,7 @@ impl FileArray {
         }
         let image = self.folders.image(&row.name);
         // An image that is gone has no device that could be told to be its.
-        let Ok(Some(device)) = loop_device::find(&image) else {
+        let Ok(Some(device)) = loop_device::find(&image, row.sector_size) else {
             return Ok(false);
         };
         loop_device::detach(&device).map_err(|error| {
@@ -122,6 +122,25 @@ impl FileArray {
         Ok(true)
     }
 
+    /// Sees that no LUN of these has a loop device of ours. When one is in use, all have theirs as before,
+    /// though perhaps by another number.
+    pub(crate) fn detach_together(&self, rows: &[LunRow]) -> ProviderResult<()> {
+        let mut gone = Vec::new();
+        let result = rows.iter().try_for_each(|row| {
+            if self.detach_now(row)? {
+                gone.push(row);
+            }
+            Ok(())
+        });
+        if result.is_err() {
+            for row in gone {
+                // Should this fail, `on_load` does it.
+                let _ = self.attach_now(row);
+            }
+        }
+        result
+    }
+
     /// Writes what is in the memory of an attached LUN's device into its image.
     pub(crate) fn flush_device(&self, row: &LunRow) -> ProviderResult<()> {
         let Some(device) = self.loop_device(row) else {
@@ -132,11 +151,18 @@ impl FileArray {
             .map_err(io_failed("flush", &device))
     }
 
-    /// Attaches again what a restart of the host took away.
+    /// Attaches again what a restart of the host took away. An image that cannot be found is no reason
+    /// to refuse the others; nor is a caller without privilege, who gets the images.
     pub(crate) fn attach_all(&self) -> ProviderResult<()> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(());
+        }
         let rows = self.catalogue.read("list the LUNs", rows::presented)?;
         let mut failure = None;
         for row in rows.iter().filter(|row| row.attached) {
+            if !self.folders.image(&row.name).exists() {
+                continue;
+            }
             if let Err(error) = self.attach_now(row) {
                 failure.get_or_insert(error);
             }

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod bench;
+pub(crate) mod harness;
+pub(crate) mod loops;
+
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
