@@ -1,0 +1,7 @@
+//! Tests that need the laboratory.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod conformance;
+mod lio;
+mod trouble;
