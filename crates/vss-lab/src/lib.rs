@@ -5,6 +5,8 @@
 
 #[doc(hidden)]
 pub mod boot;
+#[doc(hidden)]
+pub mod guard;
 pub mod guest;
 mod machine;
 

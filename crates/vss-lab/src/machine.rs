@@ -11,10 +11,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::boot::{EXIT_MARK, JOB_VARIABLE};
+use crate::guard::Guard;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The kernel, as Debian has it.
 const KERNEL: &str = "/usr/bin/linux.uml";
@@ -158,6 +159,8 @@ impl Setup {
             .map_err(io("make the machine's folder"))?;
         let job = folder.path().join("job");
         fs::write(&job, self.job(command)).map_err(io("write the machine's job"))?;
+        let mut guard =
+            Guard::start(init, folder.path()).map_err(io("start the machine's guard"))?;
         let mut kernel = Command::new(KERNEL);
         kernel
             .arg(format!("mem={}M", self.memory_mib))
@@ -184,7 +187,17 @@ impl Setup {
         for (index, disk) in self.disks.iter().take(MOST_DISKS).enumerate() {
             kernel.arg(named(&format!("ubd{index}="), disk));
         }
-        let mut child = kernel.spawn().map_err(io("start the kernel"))?;
+        let mut child = match kernel.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                guard.dismiss();
+                return Err(io("start the kernel")(error));
+            }
+        };
+        if let Err(error) = guard.watch(child.id()) {
+            end(&mut child, &mut guard);
+            return Err(io("tell the guard of the kernel")(error));
+        }
         let (sender, lines) = channel();
         for output in [
             child
@@ -206,6 +219,8 @@ impl Setup {
         }
         Ok(Machine {
             child,
+            guard,
+            ended: false,
             lines,
             deadline: Instant::now() + self.limit,
             limit: self.limit,
@@ -228,6 +243,16 @@ impl Setup {
         }
         job
     }
+}
+
+/// Ends all processes of a machine.
+fn end(kernel: &mut Child, guard: &mut Guard) {
+    guard.dismiss();
+    if let Some(group) = i32::try_from(kernel.id()).ok().and_then(Pid::from_raw) {
+        // Gone already is fine.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = kernel.wait();
 }
 
 fn named(name: &str, path: &Path) -> OsString {
@@ -260,6 +285,8 @@ fn hear(kernel: bool, output: Box<dyn Read + Send>, to: &std::sync::mpsc::Sender
 #[derive(Debug)]
 pub struct Machine {
     child: Child,
+    guard: Guard,
+    ended: bool,
     lines: Receiver<Line>,
     deadline: Instant,
     limit: Duration,
@@ -341,16 +368,16 @@ impl Machine {
                 continue;
             }
         }
+        self.kill();
         Ok(self.exit.unwrap_or(Exit { status: -1 }))
     }
 
     /// Cuts the power: what did not reach a disk is lost.
     pub fn kill(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // Gone already is fine.
-            let _ = kill_process_group(pid, Signal::KILL);
+        if !self.ended {
+            end(&mut self.child, &mut self.guard);
+            self.ended = true;
         }
-        let _ = self.child.wait();
     }
 
     /// The last lines that the machine said.

@@ -29,7 +29,10 @@ pub fn fsck(kind: &str, device: &str) {
             let _ = Command::new("e2fsck").args(["-p", device]).output();
             run("e2fsck", &["-f", "-n", device]);
         }
+        // The same; only the kernel replays this log.
         "xfs" => {
+            let replay = super::Mount::new(device, "/mnt/vss-lab-replay", "rw,nouuid");
+            replay.unmount();
             run("xfs_repair", &["-n", device]);
         }
         "btrfs" => {
