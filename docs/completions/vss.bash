@@ -124,11 +124,17 @@ _vss() {
             vss__subcmd__help__subcmd__lun,adopt)
                 cmd="vss__subcmd__help__subcmd__lun__subcmd__adopt"
                 ;;
+            vss__subcmd__help__subcmd__lun,attach)
+                cmd="vss__subcmd__help__subcmd__lun__subcmd__attach"
+                ;;
             vss__subcmd__help__subcmd__lun,create)
                 cmd="vss__subcmd__help__subcmd__lun__subcmd__create"
                 ;;
             vss__subcmd__help__subcmd__lun,delete)
                 cmd="vss__subcmd__help__subcmd__lun__subcmd__delete"
+                ;;
+            vss__subcmd__help__subcmd__lun,detach)
+                cmd="vss__subcmd__help__subcmd__lun__subcmd__detach"
                 ;;
             vss__subcmd__help__subcmd__lun,list)
                 cmd="vss__subcmd__help__subcmd__lun__subcmd__list"
@@ -157,11 +163,17 @@ _vss() {
             vss__subcmd__lun,adopt)
                 cmd="vss__subcmd__lun__subcmd__adopt"
                 ;;
+            vss__subcmd__lun,attach)
+                cmd="vss__subcmd__lun__subcmd__attach"
+                ;;
             vss__subcmd__lun,create)
                 cmd="vss__subcmd__lun__subcmd__create"
                 ;;
             vss__subcmd__lun,delete)
                 cmd="vss__subcmd__lun__subcmd__delete"
+                ;;
+            vss__subcmd__lun,detach)
+                cmd="vss__subcmd__lun__subcmd__detach"
                 ;;
             vss__subcmd__lun,help)
                 cmd="vss__subcmd__lun__subcmd__help"
@@ -181,11 +193,17 @@ _vss() {
             vss__subcmd__lun__subcmd__help,adopt)
                 cmd="vss__subcmd__lun__subcmd__help__subcmd__adopt"
                 ;;
+            vss__subcmd__lun__subcmd__help,attach)
+                cmd="vss__subcmd__lun__subcmd__help__subcmd__attach"
+                ;;
             vss__subcmd__lun__subcmd__help,create)
                 cmd="vss__subcmd__lun__subcmd__help__subcmd__create"
                 ;;
             vss__subcmd__lun__subcmd__help,delete)
                 cmd="vss__subcmd__lun__subcmd__help__subcmd__delete"
+                ;;
+            vss__subcmd__lun__subcmd__help,detach)
+                cmd="vss__subcmd__lun__subcmd__help__subcmd__detach"
                 ;;
             vss__subcmd__lun__subcmd__help,help)
                 cmd="vss__subcmd__lun__subcmd__help__subcmd__help"
@@ -353,12 +371,16 @@ _vss() {
             return 0
             ;;
         vss__subcmd__create)
-            opts="-h --allow-torn --connect --state --tls-ca --tls-cert --tls-key --json --help"
+            opts="-h --provider --allow-torn --connect --state --tls-ca --tls-cert --tls-key --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connect)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -623,7 +645,7 @@ _vss() {
             return 0
             ;;
         vss__subcmd__help__subcmd__lun)
-            opts="create adopt list show mask unmask delete"
+            opts="create adopt list show mask unmask attach detach delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -637,6 +659,20 @@ _vss() {
             return 0
             ;;
         vss__subcmd__help__subcmd__lun__subcmd__adopt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vss__subcmd__help__subcmd__lun__subcmd__attach)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -665,6 +701,20 @@ _vss() {
             return 0
             ;;
         vss__subcmd__help__subcmd__lun__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vss__subcmd__help__subcmd__lun__subcmd__detach)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1005,7 +1055,7 @@ _vss() {
             return 0
             ;;
         vss__subcmd__lun)
-            opts="-h --connect --state --tls-ca --tls-cert --tls-key --json --help create adopt list show mask unmask delete help"
+            opts="-h --connect --state --tls-ca --tls-cert --tls-key --json --help create adopt list show mask unmask attach detach delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1049,6 +1099,40 @@ _vss() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --connect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vss__subcmd__lun__subcmd__attach)
+            opts="-h --connect --state --tls-ca --tls-cert --tls-key --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --connect)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1152,8 +1236,42 @@ _vss() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        vss__subcmd__lun__subcmd__detach)
+            opts="-h --connect --state --tls-ca --tls-cert --tls-key --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --connect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         vss__subcmd__lun__subcmd__help)
-            opts="create adopt list show mask unmask delete help"
+            opts="create adopt list show mask unmask attach detach delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1167,6 +1285,20 @@ _vss() {
             return 0
             ;;
         vss__subcmd__lun__subcmd__help__subcmd__adopt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vss__subcmd__lun__subcmd__help__subcmd__attach)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1195,6 +1327,20 @@ _vss() {
             return 0
             ;;
         vss__subcmd__lun__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        vss__subcmd__lun__subcmd__help__subcmd__detach)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

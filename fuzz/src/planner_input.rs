@@ -73,6 +73,8 @@ pub fn decode(data: &[u8]) -> Option<World> {
         consistency: Consistency::Crash,
         created: Timestamp(0),
         held_micros: 0,
+        freeze_micros: 0,
+        copy_micros: 0,
         copies,
         luns,
     };

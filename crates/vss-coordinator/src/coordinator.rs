@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use disk_identity::{Identifier, SectorSize, observe};
 use vss_model::{Context, Error, ErrorKind, OperationId, ProviderProperties, SessionId, SetId};
-use vss_service::{AuditRecord, BreakPlan, CopyProgress, Listener, Refusal, SetRecord, SetState};
+use vss_service::{
+    AuditRecord, BreakPlan, CopyProgress, Event, Listener, Refusal, SetRecord, SetState,
+};
 
 use crate::break_set;
+use crate::catalogue::Catalogue;
+use crate::copies;
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::job::Job;
@@ -33,6 +37,7 @@ pub enum Caller {
 pub struct Coordinator {
     engine: Arc<Engine>,
     recovered: Vec<AuditRecord>,
+    restored: Vec<(SetId, Event)>,
 }
 
 impl Coordinator {
@@ -46,16 +51,30 @@ impl Coordinator {
         host: Arc<dyn Host>,
         providers: Vec<AnyProvider>,
     ) -> Result<Self, Error> {
+        let catalogue = Catalogue::open(&state.paths().catalogue())?;
+        // Before anything else, even a provider: it could wait for what is frozen.
+        let let_go = recovery::let_go(&*host, &catalogue)?;
         let providers = Providers::load(providers)?;
-        let engine = Arc::new(Engine::new(host, providers, state)?);
-        let recovered = recovery::recover(&engine)?;
-        Ok(Self { engine, recovered })
+        let engine = Arc::new(Engine::new(host, providers, state, catalogue));
+        let recovered = recovery::recover(&engine, let_go)?;
+        let restored = copies::restore(&engine);
+        Ok(Self {
+            engine,
+            recovered,
+            restored,
+        })
     }
 
     /// Operations of an earlier run that this start finished or undid.
     #[must_use]
     pub fn recovered(&self) -> &[AuditRecord] {
         &self.recovered
+    }
+
+    /// What was told when copies were brought back to this host, after a reboot.
+    #[must_use]
+    pub fn restored(&self) -> &[(SetId, Event)] {
+        &self.restored
     }
 
     /// The registered providers.

@@ -8,12 +8,13 @@ use vss_provider::Method;
 use vss_service::{AuditRecord, CopyRecord, DeleteOutcome, DiskReport, OperationKind, SetRecord};
 
 use crate::catalogue::JournalEntry;
+use crate::copies;
 use crate::engine::Engine;
 use crate::intent::{EmptyLun, Intent};
 use crate::job::OperationHead;
 use crate::operations::Admitted;
 use crate::providers::{self, AnyProvider};
-use crate::world;
+use crate::world::{self, Presented};
 
 /// Deletes `copies` of a set, in order, as an admitted operation.
 pub(crate) fn delete(
@@ -115,7 +116,9 @@ fn carry_out(
         }
     }
     if failure.is_none() && !hardware.is_empty() {
-        let luns = empty_luns(engine, set, &hardware, &gone)?;
+        let presented = world::presented(&engine.providers)?;
+        copies::refuse_used(engine, &presented, set, &hardware)?;
+        let luns = empty_luns(&presented, set, &hardware, &gone);
         let entry = JournalEntry {
             operation,
             set: set.set_id,
@@ -130,6 +133,7 @@ fn carry_out(
         reclaim(engine, &luns, &mut audit);
         gone.extend(hardware);
     }
+    copies::forget_names(engine, &gone);
     audit.copies.clone_from(&gone);
     if let Some((copy, error)) = &failure {
         audit.failed(error);
@@ -141,15 +145,13 @@ fn carry_out(
 
 /// LUNs on which no copy is left once `going` and `gone` are.
 fn empty_luns(
-    engine: &Engine,
+    presented: &[Presented],
     set: &SetRecord,
     going: &[SnapshotId],
     gone: &[SnapshotId],
-) -> Result<Vec<EmptyLun>, Error> {
-    let presented = world::presented(&engine.providers)?;
+) -> Vec<EmptyLun> {
     let stays = |copy: &&CopyRecord| !going.contains(&copy.id()) && !gone.contains(&copy.id());
-    Ok(set
-        .luns
+    set.luns
         .iter()
         .filter(|lun| {
             !set.copies
@@ -168,7 +170,7 @@ fn empty_luns(
                 information: lun.snapshot.clone(),
             }
         })
-        .collect())
+        .collect()
 }
 
 /// Tells the providers that the LUNs are empty: best effort, every failure an event.
@@ -247,6 +249,7 @@ pub(crate) fn recover(
         }
     }
     reclaim(engine, luns, &mut audit);
+    copies::forget_names(engine, copies);
     audit.copies = copies.to_vec();
     engine.finish(set, copies, &mut audit)?;
     Ok(audit)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) struct Engine {
     /// Readers that nobody uses at the moment.
     readers: Mutex<Vec<CatalogueReader>>,
     /// Held as long as anything may still be changed, also by jobs that outlive their coordinator.
-    _state: StateDir,
+    state: StateDir,
 }
 
 /// For how long a session may keep the right to create without doing anything about its set, once
@@ -66,21 +66,26 @@ impl Engine {
         host: Arc<dyn Host>,
         providers: Providers,
         state: StateDir,
-    ) -> Result<Self, Error> {
-        let catalogue_path = state.paths().catalogue();
-        Ok(Self {
+        catalogue: Catalogue,
+    ) -> Self {
+        Self {
             host,
             providers,
-            catalogue: Mutex::new(Catalogue::open(&catalogue_path)?),
-            catalogue_path,
+            catalogue: Mutex::new(catalogue),
+            catalogue_path: state.paths().catalogue(),
             work: Mutex::new(Work::default()),
             undo: Mutex::new(()),
             claims: Mutex::new(HashMap::new()),
             freed: Condvar::new(),
             operations: Arc::default(),
             readers: Mutex::default(),
-            _state: state,
-        })
+            state,
+        }
+    }
+
+    /// The state folder, whose file system must never be frozen.
+    pub(crate) fn state_root(&self) -> &Path {
+        self.state.paths().root()
     }
 
     pub(crate) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {

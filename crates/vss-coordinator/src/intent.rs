@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use vss_model::{LunInformation, OperationId, ProviderId, SnapshotId};
 use vss_service::BreakPlan;
 
+use crate::host::Ground;
+
 /// What an operation is about to do, with all that is needed to finish or undo it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -19,6 +21,9 @@ pub(crate) enum Intent {
         luns: Vec<EmptyLun>,
         /// Copies of software providers that they hold for final.
         software_copies: Vec<(ProviderId, SnapshotId)>,
+        /// What may be frozen or suspended; let go of by the next start before anything else.
+        #[serde(default)]
+        ground: Ground,
     },
     /// A set is being broken. Cut off: finished, or undone if the world no longer allows it.
     Break {

@@ -7,6 +7,7 @@
 mod break_set;
 mod catalogue;
 mod coordinator;
+mod copies;
 mod create;
 mod delete;
 mod engine;
@@ -25,7 +26,10 @@ mod world;
 pub use break_set::{BreakFacts, DiskFacts, plan_break};
 pub use catalogue::CatalogueReader;
 pub use coordinator::{Caller, Coordinator};
-pub use host::{Disk, Hold, HoldState, Host, HostDisk, LinuxHost};
+pub use host::{
+    AtRest, Disk, FileSystemAtRest, Freezing, Ground, Hold, HoldState, Host, HostDisk, LinuxHost,
+    Released,
+};
 pub use job::Job;
 pub use providers::AnyProvider;
 pub use session::{MAX_VOLUMES, Requester};

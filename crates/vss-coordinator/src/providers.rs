@@ -3,11 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use vss_model::{Error, ErrorKind, ProviderId, ProviderProperties};
+use vss_model::{Error, ErrorKind, LunInformation, ProviderId, ProviderProperties};
 use vss_provider::{
-    HardwareProvider, Method, Provider, ProviderResult, SoftwareProvider, is_allowed_from,
+    Access, HardwareProvider, Method, Provider, ProviderResult, SoftwareProvider, is_allowed_from,
 };
 use vss_service::Event;
+
+use crate::engine::Engine;
 
 /// A provider of either kind.
 #[derive(Clone)]
@@ -182,4 +184,18 @@ pub(crate) fn call<T>(
         }
     };
     Err(failure)
+}
+
+/// Has a provider's storage remember what these LUNs are from now on.
+pub(crate) fn set_access(
+    engine: &Engine,
+    provider: ProviderId,
+    luns: &[LunInformation],
+    access: Access,
+    events: &mut Vec<Event>,
+) -> Result<(), Error> {
+    let provider = engine.providers.get_hardware(provider)?;
+    call(&provider.properties(), Method::SetAccess, events, || {
+        provider.set_access(luns, access)
+    })
 }

@@ -1,26 +1,45 @@
 //! What a start does first: every intent that a crash left in the journal is finished or undone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use vss_model::{Error, ErrorKind};
-use vss_service::{AuditRecord, OperationKind};
+use vss_model::{Error, ErrorKind, OperationId, SnapshotAttributes};
+use vss_service::{AuditRecord, OperationKind, SetRecord, SetState};
 
 use crate::break_set;
-use crate::catalogue::JournalEntry;
+use crate::catalogue::{Catalogue, JournalEntry};
 use crate::create;
 use crate::delete;
 use crate::engine::Engine;
+use crate::host::Host;
 use crate::intent::Intent;
 use crate::job::OperationHead;
 use crate::undo;
 
+/// What was let go of, in words, by the creation that had it at rest.
+pub(crate) type LetGo = HashMap<OperationId, Vec<String>>;
+
+/// Lets go of everything that a creation may have left frozen or suspended.
+pub(crate) fn let_go(host: &dyn Host, catalogue: &Catalogue) -> Result<LetGo, Error> {
+    let mut told = LetGo::new();
+    for entry in catalogue.journal()? {
+        if let Intent::Create { ground, .. } = &entry.intent
+            && !ground.is_empty()
+        {
+            told.insert(entry.operation, host.let_go(ground));
+        }
+    }
+    Ok(told)
+}
+
 /// Finishes or undoes everything that was cut off, oldest first; then releases the copies whose
 /// requester is gone. Gives the record of each operation that it ended.
-pub(crate) fn recover(engine: &Arc<Engine>) -> Result<Vec<AuditRecord>, Error> {
+pub(crate) fn recover(engine: &Arc<Engine>, mut let_go: LetGo) -> Result<Vec<AuditRecord>, Error> {
     let entries = engine.catalogue().journal()?;
     let mut ended = Vec::with_capacity(entries.len());
     for entry in &entries {
-        let result = end(engine, entry);
+        let notes = let_go.remove(&entry.operation).unwrap_or_default();
+        let result = end(engine, entry, notes);
         // An operation that could be ended, even badly, left a record; one that could not stays in
         // the journal and keeps the state folder from being used half-way.
         let recorded = engine.catalogue().audit(entry.operation)?;
@@ -48,12 +67,17 @@ pub(crate) fn recover(engine: &Arc<Engine>) -> Result<Vec<AuditRecord>, Error> {
     Ok(ended)
 }
 
-fn end(engine: &Arc<Engine>, entry: &JournalEntry) -> Result<AuditRecord, Error> {
+fn end(
+    engine: &Arc<Engine>,
+    entry: &JournalEntry,
+    notes: Vec<String>,
+) -> Result<AuditRecord, Error> {
     match &entry.intent {
         Intent::Create {
             providers,
             luns,
             software_copies,
+            ground: _,
         } => {
             let mut audit = AuditRecord::new(
                 entry.operation,
@@ -62,6 +86,9 @@ fn end(engine: &Arc<Engine>, entry: &JournalEntry) -> Result<AuditRecord, Error>
                 entry.started,
             );
             audit.recovered = true;
+            for note in notes {
+                audit.note(note);
+            }
             create::abort(
                 engine,
                 entry.set,
@@ -111,13 +138,17 @@ fn end(engine: &Arc<Engine>, entry: &JournalEntry) -> Result<AuditRecord, Error>
     }
 }
 
-/// Auto-release copies die with their requester, and every requester of an earlier run is gone.
+/// Auto-release copies die with their requester, and every requester of an earlier run is gone; copies
+/// that are not persistent die with the run of the host.
 fn release_orphans(engine: &Arc<Engine>) -> Result<(), Error> {
     let ids = engine.catalogue().set_ids()?;
     for id in ids {
-        let Some(set) = engine.catalogue().auto_release_set(id)? else {
+        let Some(set) = engine.catalogue().set(id)? else {
             continue;
         };
+        if !set.context.is_auto_release() && !ends_with_boot(engine, &set)? {
+            continue;
+        }
         let copies: Vec<_> = set.copies.iter().map(|copy| copy.id()).collect();
         let head = OperationHead {
             operation: engine.new_operation(),
@@ -131,4 +162,18 @@ fn release_orphans(engine: &Arc<Engine>) -> Result<(), Error> {
         delete::delete(engine, engine.admit_own(head)?, &set, &copies)?;
     }
     Ok(())
+}
+
+/// True for a set that is not persistent, made in an earlier run of the host's kernel.
+fn ends_with_boot(engine: &Engine, set: &SetRecord) -> Result<bool, Error> {
+    if set.state != SetState::Created
+        || set
+            .context
+            .attributes()
+            .contains(SnapshotAttributes::PERSISTENT)
+    {
+        return Ok(false);
+    }
+    let boot = engine.catalogue().instant(set.set_id)?.boot;
+    Ok(!boot.is_nil() && boot != engine.host.boot())
 }

@@ -5,6 +5,7 @@
 //! STATE/catalogue.db   sets, copies, LUN records, journal, audit records
 //! STATE/array/         the embedded array: images and its own catalogue
 //! STATE/host/          the LUNs that this host can see
+//! STATE/lio/           copies of LUNs of the kernel's target
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -53,6 +54,12 @@ impl StatePaths {
     #[must_use]
     pub fn host(&self) -> PathBuf {
         self.root.join("host")
+    }
+
+    /// The records of the provider of the kernel's target.
+    #[must_use]
+    pub fn lio(&self) -> PathBuf {
+        self.root.join("lio")
     }
 
     fn lock(&self) -> PathBuf {

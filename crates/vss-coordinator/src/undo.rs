@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use disk_identity::{Identifier, Observation, Patch, PatchState, SectorSize, observe};
 use vss_model::{Error, ErrorKind, OperationId, SetId};
+use vss_provider::Access;
 use vss_service::{AuditRecord, DiskReport, OperationKind};
 
 use crate::catalogue::JournalEntry;
@@ -14,6 +15,7 @@ use crate::intent::{Intent, UndoDisk};
 use crate::job::{Job, OperationHead};
 use crate::operations::Admission;
 use crate::parallel;
+use crate::providers;
 use crate::world::{self, Presented};
 
 /// A disk of an undo, found and looked at.
@@ -355,6 +357,13 @@ fn carry_out(
 fn write(engine: &Engine, presented: &[Presented], disk: &UndoDisk) -> Result<(), Error> {
     let device = write_patch(engine, presented, disk, &disk.patch)?;
     if let Some(read_only) = disk.read_only {
+        let access = if read_only {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        };
+        let lun = std::slice::from_ref(&disk.information);
+        providers::set_access(engine, disk.provider, lun, access, &mut Vec::new())?;
         engine
             .host
             .set_read_only(&device, read_only)

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use disk_identity::{Identity, SectorSize, observe};
+use host_view::DevNo;
 use vss_model::{Error, ErrorKind, LunInformation, ProviderId};
 use vss_provider::{Method, PresentedLun};
+use vss_service::LunRecord;
 
-use crate::host::Host;
+use crate::host::{Host, HostDisk};
 use crate::parallel;
 use crate::providers::{self, Providers};
 
@@ -47,13 +49,30 @@ pub(crate) fn presented(providers: &Providers) -> Result<Vec<Presented>, Error> 
     Ok(all)
 }
 
+/// Whether this is the LUN of a copy.
+pub(crate) fn is_lun(presented: &Presented, lun: &LunRecord) -> bool {
+    presented.provider == lun.provider_id && presented.lun.information.is_same_lun(&lun.snapshot)
+}
+
+/// The LUN of a copy where it is presented now; told by its page 0x83 identifier, never by its name.
+pub(crate) fn find<'a>(presented: &'a [Presented], lun: &LunRecord) -> Option<&'a Presented> {
+    presented.iter().find(|presented| is_lun(presented, lun))
+}
+
 /// The identities of all visible disks but those which `skip` names.
+///
+/// A disk that the host shows in several ways counts once: the image or device behind a presented LUN is
+/// that LUN, and not another disk.
 pub(crate) fn others(
     host: &dyn Host,
     presented: &[Presented],
     skip: impl Fn(&Presented) -> bool,
 ) -> Result<Vec<VisibleDisk>, Error> {
-    let wanted: Vec<&Presented> = presented.iter().filter(|lun| !skip(lun)).collect();
+    let known = Known::of(host, presented);
+    let wanted: Vec<&Presented> = presented
+        .iter()
+        .filter(|lun| !skip(lun) && !known.is_behind_another(host, lun))
+        .collect();
     let mut disks = parallel::map(&wanted, |presented| VisibleDisk {
         name: presented.lun.name.clone(),
         device: presented.lun.device.clone(),
@@ -67,25 +86,10 @@ pub(crate) fn others(
         )
         .with_source(error)
     })?;
-    // The images of presented LUNs may be attached as loop devices: the same disk, not another one.
-    let known: HashSet<PathBuf> = if host_disks.iter().any(|disk| disk.backing_file.is_some()) {
-        presented
-            .iter()
-            .filter_map(|presented| presented.lun.device.canonicalize().ok())
-            .collect()
-    } else {
-        HashSet::new()
-    };
     disks.extend(
         host_disks
             .into_iter()
-            .filter(|disk| {
-                !disk
-                    .backing_file
-                    .as_ref()
-                    .is_some_and(|file| known.contains(file))
-                    && !presented.iter().any(|p| p.lun.device == disk.device)
-            })
+            .filter(|disk| !known.contains(disk))
             .map(|disk| VisibleDisk {
                 name: disk.device.display().to_string(),
                 device: disk.device,
@@ -94,6 +98,68 @@ pub(crate) fn others(
             }),
     );
     Ok(disks)
+}
+
+/// The devices and images of presented LUNs.
+struct Known {
+    /// Block devices of LUNs, and those behind them.
+    numbers: HashSet<DevNo>,
+    /// Those behind them alone.
+    behind: HashSet<DevNo>,
+    /// Paths of LUNs as they are presented.
+    devices: HashSet<PathBuf>,
+    /// Files that are LUNs, or lie behind them.
+    files: HashSet<PathBuf>,
+}
+
+impl Known {
+    fn of(host: &dyn Host, presented: &[Presented]) -> Self {
+        let mut known = Self {
+            numbers: HashSet::new(),
+            behind: HashSet::new(),
+            devices: HashSet::new(),
+            files: HashSet::new(),
+        };
+        for Presented { lun, .. } in presented {
+            known.devices.insert(lun.device.clone());
+            match host.device_number(&lun.device) {
+                Some(number) => {
+                    known.numbers.insert(number);
+                }
+                None => known.files.extend(lun.device.canonicalize().ok()),
+            }
+            let Some(backing) = &lun.backing else {
+                continue;
+            };
+            match host.device_number(backing) {
+                Some(number) => {
+                    known.numbers.insert(number);
+                    known.behind.insert(number);
+                }
+                None => known.files.extend(backing.canonicalize().ok()),
+            }
+        }
+        known
+    }
+
+    fn is_behind_another(&self, host: &dyn Host, lun: &Presented) -> bool {
+        !self.behind.is_empty()
+            && host
+                .device_number(&lun.lun.device)
+                .is_some_and(|number| self.behind.contains(&number))
+    }
+
+    fn contains(&self, disk: &HostDisk) -> bool {
+        self.devices.contains(&disk.device)
+            || disk
+                .numbers
+                .iter()
+                .any(|number| self.numbers.contains(number))
+            || disk
+                .backing_file
+                .as_ref()
+                .is_some_and(|file| self.files.contains(file))
+    }
 }
 
 fn identity_of(host: &dyn Host, lun: &PresentedLun) -> Option<Identity> {

@@ -14,11 +14,13 @@ use vss_service::{
 
 use crate::luns::Luns;
 use crate::records::{Records, not_found, provider_error};
+use crate::storage;
 
 /// The service on a state folder that this process holds.
 pub struct Embedded {
     coordinator: Arc<Coordinator>,
     array: Option<Arc<FileArray>>,
+    told: Vec<String>,
     records: Records,
     caller: Caller,
     machine: String,
@@ -48,16 +50,20 @@ impl Embedded {
         let paths = state.paths().clone();
         let array = FileArray::open(&paths.array(), &paths.host()).map_err(provider_error)?;
         let array = Arc::new(array);
-        let provider: Arc<FileArray> = Arc::clone(&array);
-        let coordinator = Arc::new(Coordinator::open(
-            state,
-            Arc::new(LinuxHost),
-            vec![AnyProvider::Hardware(provider)],
-        )?);
+        let lio = storage::lio(&paths)?;
+        let mut providers = vec![AnyProvider::Hardware(Arc::<FileArray>::clone(&array))];
+        providers.extend(storage::providers(lio.as_ref()));
+        let coordinator = Arc::new(Coordinator::open(state, Arc::new(LinuxHost), providers)?);
+        let mut told: Vec<String> = coordinator
+            .restored()
+            .iter()
+            .map(|(set, event)| format!("set {set}: {}", event.message))
+            .collect();
+        told.extend(lio.iter().flat_map(|lio| lio.take_problems()));
         // The array lives as long as the coordinator that holds it.
-        let told = Arc::downgrade(&coordinator);
+        let progress_to = Arc::downgrade(&coordinator);
         array.on_progress(Some(Arc::new(move |progress| {
-            told.upgrade().is_none_or(|coordinator| {
+            progress_to.upgrade().is_none_or(|coordinator| {
                 coordinator.copying(CopyProgress {
                     lun: progress.lun,
                     index: progress.index as u64,
@@ -69,6 +75,7 @@ impl Embedded {
         })));
         let mut service = Self::over(coordinator, paths, caller);
         service.array = Some(array);
+        service.told = told;
         Ok(service)
     }
 
@@ -78,6 +85,7 @@ impl Embedded {
         Self {
             coordinator,
             array: None,
+            told: Vec::new(),
             records: Records::new(paths),
             caller,
             machine: LinuxHost.machine_name(),
@@ -89,6 +97,12 @@ impl Embedded {
     #[must_use]
     pub fn recovered(&self) -> &[AuditRecord] {
         self.coordinator.recovered()
+    }
+
+    /// What the start could not bring back to this host, and what else an administrator should know.
+    #[must_use]
+    pub fn told(&self) -> &[String] {
+        &self.told
     }
 
     fn privileged(&self) -> Result<(), Error> {
@@ -246,6 +260,14 @@ impl Service for Embedded {
 
     fn unmask_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
         self.array()?.unmask(names)
+    }
+
+    fn attach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.array()?.attach(names)
+    }
+
+    fn detach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.array()?.detach(names)
     }
 
     fn delete_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {

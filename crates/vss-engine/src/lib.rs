@@ -35,6 +35,7 @@ mod embedded;
 mod luns;
 mod offline;
 mod records;
+mod storage;
 
 pub use embedded::Embedded;
 pub use offline::{Offline, Recovered};

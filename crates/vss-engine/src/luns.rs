@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use vss_coordinator::Coordinator;
 use vss_model::{Error, ErrorKind, SetId};
+use vss_provider::ProviderResult;
 use vss_provider_file::{Change, FileArray};
 use vss_service::{Adopt, AdoptLun, Lun, LunChange, NewLun};
 
@@ -95,6 +96,32 @@ impl Luns<'_> {
             changes.push(changed(&lun.name, change, device));
         }
         Ok(changes)
+    }
+
+    pub(crate) fn attach(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.reattach(names, FileArray::attach)
+    }
+
+    pub(crate) fn detach(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.reattach(names, FileArray::detach)
+    }
+
+    fn reattach(
+        &self,
+        names: &[String],
+        change: fn(&FileArray, &str) -> ProviderResult<Change>,
+    ) -> Result<Vec<LunChange>, Error> {
+        let luns = self.find(names)?;
+        for lun in &luns {
+            self.refuse_copies(lun)?;
+        }
+        luns.iter()
+            .map(|lun| {
+                let change = change(self.array, &lun.name).map_err(lun_error)?;
+                let device = self.array.get(&lun.name).map_err(lun_error)?.device;
+                Ok(changed(&lun.name, change, device))
+            })
+            .collect()
     }
 
     pub(crate) fn delete(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {

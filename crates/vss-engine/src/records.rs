@@ -181,7 +181,9 @@ impl Records {
 
     /// The providers that a service on this folder would have.
     pub(crate) fn providers(&self) -> Result<Vec<ProviderProperties>, Error> {
-        Ok(vec![self.array()?.properties()])
+        let mut all = vec![self.array()?.properties()];
+        all.extend(crate::storage::properties());
+        Ok(all)
     }
 
     fn array(&self) -> Result<FileArray, Error> {

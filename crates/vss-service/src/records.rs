@@ -60,8 +60,13 @@ pub struct SetRecord {
     pub consistency: Consistency,
     /// When it was taken.
     pub created: Timestamp,
+    /// For how long file systems were frozen, in microseconds: from the first to be frozen to the last
+    /// to be thawed. 0 when there were none.
+    pub freeze_micros: u64,
     /// For how long writes of the originals were held, in microseconds.
     pub held_micros: u64,
+    /// How long it took to take the copies meanwhile (`CommitSnapshots`), in microseconds.
+    pub copy_micros: u64,
     /// Its copies, in the order of `AddToSnapshotSet`. Deleted ones are gone from here.
     pub copies: Vec<CopyRecord>,
     /// The LUNs that carry them, each once.

@@ -200,6 +200,21 @@ pub trait Service: Queries {
     /// visible disk.
     fn unmask_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error>;
 
+    /// Attaches LUNs as loop devices from now on, with their partitions: block devices that can be
+    /// mounted. Their copies are attached too.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` for one that carries copies;
+    /// `VSS_E_PROVIDER_VETO` when there are no loop devices to be had.
+    fn attach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error>;
+
+    /// Takes the loop devices of LUNs away; they stay visible as their images.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` for one that carries copies;
+    /// `VSS_E_PROVIDER_VETO` for one in use.
+    fn detach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error>;
+
     /// Deletes LUNs and their images; of adopted files that stayed in their place only the link.
     ///
     /// # Errors

@@ -45,6 +45,11 @@ impl App {
             Place::Embedded(paths) => {
                 let service = Embedded::open(paths.clone())?;
                 self.announce(service.recovered());
+                if !self.json {
+                    for message in service.told() {
+                        eprintln!("note: {message}");
+                    }
+                }
                 Ok(Box::new(service))
             }
         }

@@ -58,6 +58,9 @@ fn served(config: &Config) -> Result<ExitCode, Error> {
     for record in engine.recovered() {
         tell_recovered(record);
     }
+    for message in engine.told() {
+        tracing::warn!("{message}");
+    }
     let service: Arc<dyn Served> = Arc::new(engine);
     let runtime = runtime()?;
     // Nobody can connect before this line.

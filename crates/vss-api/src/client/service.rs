@@ -89,6 +89,26 @@ impl Service for Client {
         messages(answer.changes, "changes")
     }
 
+    fn attach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        let request = v1::AttachLunsRequest {
+            names: names.to_vec(),
+        };
+        let answer = self
+            .link
+            .long(|channel| async move { luns(channel).attach_luns(request).await })?;
+        messages(answer.changes, "changes")
+    }
+
+    fn detach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        let request = v1::DetachLunsRequest {
+            names: names.to_vec(),
+        };
+        let answer = self
+            .link
+            .long(|channel| async move { luns(channel).detach_luns(request).await })?;
+        messages(answer.changes, "changes")
+    }
+
     fn delete_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
         let request = v1::DeleteLunsRequest {
             names: names.to_vec(),

@@ -88,6 +88,32 @@ impl Luns for Handlers {
         .await
     }
 
+    async fn attach_luns(
+        &self,
+        request: Request<v1::AttachLunsRequest>,
+    ) -> Result<Response<v1::AttachLunsResponse>, Status> {
+        let names = request.into_inner().names;
+        self.ask(move |service| {
+            Ok(v1::AttachLunsResponse {
+                changes: list_to(&service.attach_luns(&names)?),
+            })
+        })
+        .await
+    }
+
+    async fn detach_luns(
+        &self,
+        request: Request<v1::DetachLunsRequest>,
+    ) -> Result<Response<v1::DetachLunsResponse>, Status> {
+        let names = request.into_inner().names;
+        self.ask(move |service| {
+            Ok(v1::DetachLunsResponse {
+                changes: list_to(&service.detach_luns(&names)?),
+            })
+        })
+        .await
+    }
+
     async fn delete_luns(
         &self,
         request: Request<v1::DeleteLunsRequest>,

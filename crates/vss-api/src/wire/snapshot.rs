@@ -175,6 +175,8 @@ impl Wire for SetRecord {
             consistency: consistency_to(self.consistency).into(),
             created: self.created.0,
             held_micros: self.held_micros,
+            freeze_micros: self.freeze_micros,
+            copy_micros: self.copy_micros,
             copies: list_to(&self.copies),
             luns: list_to(&self.luns),
         }
@@ -192,7 +194,9 @@ impl Wire for SetRecord {
             state: known(state, message.state, "state")?,
             consistency: consistency_from(message.consistency, "consistency")?,
             created: Timestamp(message.created),
+            freeze_micros: message.freeze_micros,
             held_micros: message.held_micros,
+            copy_micros: message.copy_micros,
             copies: list_from(message.copies, "copies")?,
             luns: list_from(message.luns, "luns")?,
         })

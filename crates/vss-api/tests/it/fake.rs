@@ -358,6 +358,16 @@ impl Service for Fake {
         Ok(samples::changes())
     }
 
+    fn attach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.call(format!("attach_luns {names:?}"));
+        Ok(samples::changes())
+    }
+
+    fn detach_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
+        self.call(format!("detach_luns {names:?}"));
+        Ok(samples::changes())
+    }
+
     fn delete_luns(&self, names: &[String]) -> Result<Vec<LunChange>, Error> {
         self.call(format!("delete_luns {names:?}"));
         Ok(samples::changes())

@@ -114,9 +114,13 @@ fn luns() {
     let names = ["a".to_owned(), String::new()];
     assert_eq!(client.mask_luns(&names).unwrap(), samples::changes());
     assert_eq!(client.unmask_luns(&names).unwrap(), samples::changes());
+    assert_eq!(client.attach_luns(&names).unwrap(), samples::changes());
+    assert_eq!(client.detach_luns(&names).unwrap(), samples::changes());
     assert_eq!(client.delete_luns(&[]).unwrap(), samples::changes());
     calls.push(format!("mask_luns {names:?}"));
     calls.push(format!("unmask_luns {names:?}"));
+    calls.push(format!("attach_luns {names:?}"));
+    calls.push(format!("detach_luns {names:?}"));
     calls.push("delete_luns []".to_owned());
     assert_eq!(rig.fake.calls(), calls);
 }

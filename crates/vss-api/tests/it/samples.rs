@@ -198,6 +198,8 @@ pub(crate) fn set(mask: u32) -> SetRecord {
         consistency: consistencies()[mask as usize % 4],
         created: Timestamp(i64::MAX),
         held_micros: u64::MAX,
+        freeze_micros: u64::MAX - 1,
+        copy_micros: 3,
         copies: (0..mask % 4)
             .map(|mask| CopyRecord {
                 properties: properties(mask),

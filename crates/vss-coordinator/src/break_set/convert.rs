@@ -2,20 +2,23 @@
 //!
 //! Repeatable: a start after a crash calls it again with the plan from the journal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use disk_identity::{Identity, Patch, PatchState};
-use vss_model::{Error, ErrorKind, IdentityRevert};
+use vss_model::{Error, ErrorKind, IdentityRevert, ProviderId};
+use vss_provider::Access;
 use vss_service::{
     AuditRecord, BreakPlan, DiskPlan, DiskStage, Event, IdentityDecision, LunRecord, SetRecord,
 };
 
-use super::run::{Ending, bystanders, find, look, stage};
+use super::run::{Ending, bystanders, look, stage};
 use crate::engine::Engine;
 use crate::job::Job;
 use crate::parallel;
-use crate::world::{self, Presented};
+use crate::providers;
+use crate::world::{self, Presented, find};
 
 /// What was written to a disk.
 enum Written {
@@ -130,7 +133,13 @@ pub(super) fn convert(
     }
 
     let clock = engine.host.monotonic();
-    let ends = parallel::map(&runs, |run| complete(engine, &devices, run));
+    let lasting = make_lasting(engine, &runs, audit);
+    audit.step("make the access last", engine.host.monotonic() - clock);
+    let clock = engine.host.monotonic();
+    let ends = parallel::map(&runs, |run| match lasting.get(&run.lun.name) {
+        Some(error) => Err(Error::new(error.kind(), error.chain())),
+        None => complete(engine, &devices, run),
+    });
     audit.step("set and check the disks", engine.host.monotonic() - clock);
     let mut first = None;
     for (run, end) in runs.iter().zip(ends) {
@@ -340,6 +349,40 @@ pub(super) fn take_back(
     })
     .into_iter()
     .collect()
+}
+
+/// Has the storage remember what the disks are from now on, with one call for each provider and
+/// access; gives the error of each LUN for which that failed.
+fn make_lasting(
+    engine: &Engine,
+    runs: &[Run<'_>],
+    audit: &mut AuditRecord,
+) -> HashMap<String, Arc<Error>> {
+    let mut calls: BTreeMap<(ProviderId, bool), Vec<&LunRecord>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.written.is_ok()) {
+        calls
+            .entry((run.lun.provider_id, run.disk.read_only_after))
+            .or_default()
+            .push(run.lun);
+    }
+    let mut failed = HashMap::new();
+    for ((provider, read_only), luns) in calls {
+        let access = if read_only {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        };
+        let infos: Vec<_> = luns.iter().map(|lun| lun.snapshot.clone()).collect();
+        let set = providers::set_access(engine, provider, &infos, access, &mut audit.events);
+        if let Err(error) = set {
+            let error = Arc::new(error);
+            failed.extend(
+                luns.iter()
+                    .map(|lun| (lun.name.clone(), Arc::clone(&error))),
+            );
+        }
+    }
+    failed
 }
 
 /// Sets the device's own read-only state and checks by reading back (step 7e). Gives who it is now.

@@ -7,12 +7,12 @@ use vss_model::{Disposition, Error};
 use vss_service::{AuditRecord, BreakPlan, DiskPlan, OperationKind, SetRecord};
 
 use super::convert::{Devices, convert, is_overtaken, take_back};
-use super::run::{self, BreakRequest, conclude, disk_reports, find, mask};
+use super::run::{self, BreakRequest, conclude, disk_reports, mask};
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
 use crate::job::{Job, JobFailure, OperationHead};
 use crate::operations::Listeners;
-use crate::world;
+use crate::world::{self, find};
 
 /// Finishes the break from its intent; where the world no longer allows it, takes it back and breaks
 /// the set anew, which gives the error or the plan that fits.

@@ -17,12 +17,13 @@ use vss_service::{
 use super::convert::convert;
 use super::plan::{BreakFacts, DiskFacts, given, plan_break};
 use crate::catalogue::JournalEntry;
+use crate::copies;
 use crate::engine::Engine;
 use crate::intent::Intent;
 use crate::job::{Job, JobFailure};
 use crate::parallel;
 use crate::providers;
-use crate::world::{self, Presented, VisibleDisk};
+use crate::world::{self, Presented, VisibleDisk, find, is_lun};
 
 /// A break that passed the checks of the call.
 #[derive(Debug)]
@@ -226,15 +227,6 @@ pub(super) fn bystanders(
     })
 }
 
-pub(super) fn is_lun(presented: &Presented, lun: &LunRecord) -> bool {
-    presented.provider == lun.provider_id && presented.lun.information.is_same_lun(&lun.snapshot)
-}
-
-/// The LUN where it is presented now; told by its page 0x83 identifier, never by its name.
-pub(super) fn find<'a>(presented: &'a [Presented], lun: &LunRecord) -> Option<&'a Presented> {
-    presented.iter().find(|presented| is_lun(presented, lun))
-}
-
 pub(super) fn look(
     engine: &Engine,
     lun: &LunRecord,
@@ -390,6 +382,7 @@ pub(super) fn mask(
         .filter(|copy| copy.luns.iter().all(is_gone))
         .map(|copy| copy.id())
         .collect();
+    copies::forget_names(engine, &gone);
     let result = told.and_then(|()| {
         if gone.len() == set.copies.len() {
             return Ok(());

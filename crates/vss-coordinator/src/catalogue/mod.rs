@@ -6,7 +6,8 @@
 //! ```text
 //!  shadow_set 1 ── n shadow_copy        what queries read, a row a copy
 //!      │
-//!      └──── n lun                      who each LUN was and became, with the import's undo image
+//!      ├──── n lun                      who each LUN was and became, with the import's undo image
+//!      └──── 1 instant                  how the set was taken
 //!  journal                              intents: a row from the point of no return to the end
 //!  audit                                one record for each finished operation
 //! ```
@@ -14,6 +15,7 @@
 //! Every stored document is JSON with a version and a CRC-32 beside it.
 
 mod document;
+mod instant;
 mod query;
 mod schema;
 
@@ -26,6 +28,7 @@ use vss_service::{AuditRecord, CopyRecord, LunRecord, Refusal, SetRecord};
 
 use crate::intent::Intent;
 
+pub(crate) use instant::Instant;
 pub use query::CatalogueReader;
 
 /// The catalogue, open for changes. One for a state folder.
@@ -104,8 +107,10 @@ impl Catalogue {
     pub(crate) fn publish_set(
         &mut self,
         set: &SetRecord,
+        instant: &Instant,
         audit: &AuditRecord,
     ) -> Result<(), Error> {
+        let sealed_instant = instant::seal(instant)?;
         let luns = set
             .luns
             .iter()
@@ -119,6 +124,7 @@ impl Catalogue {
         let sealed_audit = document::seal(audit)?;
         self.transaction("record the set", |transaction| {
             schema::insert_set(transaction, set)?;
+            instant::insert(transaction, set.set_id, &sealed_instant)?;
             for (ordinal, (copy, luns)) in set.copies.iter().zip(&copies).enumerate() {
                 schema::insert_copy(transaction, set, ordinal, copy, luns)?;
             }
@@ -201,6 +207,11 @@ impl Catalogue {
         read_set(&self.connection, &self.path, id)
     }
 
+    /// How a set was taken.
+    pub(crate) fn instant(&self, id: SetId) -> Result<Instant, Error> {
+        instant::read(&self.connection, &self.path, id)
+    }
+
     /// The copies of a set that requesters see, with their providers; `None` for an unknown set.
     pub(crate) fn providers_of(
         &self,
@@ -239,11 +250,6 @@ impl Catalogue {
             .map_err(self.failed("look for the copy"))
     }
 
-    /// The set, if its copies end with their requester.
-    pub(crate) fn auto_release_set(&self, id: SetId) -> Result<Option<SetRecord>, Error> {
-        Ok(self.set(id)?.filter(|set| set.context.is_auto_release()))
-    }
-
     /// Every set in the catalogue, in every state.
     pub(crate) fn set_ids(&self) -> Result<Vec<SetId>, Error> {
         let mut statement = self
@@ -258,6 +264,21 @@ impl Catalogue {
                 .map_err(self.failed("list the sets"))
         })
         .collect()
+    }
+
+    /// Every set with a copy whose device object lies in this folder.
+    pub(crate) fn sets_named_in(&self, folder: &str) -> Result<Vec<SetId>, Error> {
+        let mut statement = self
+            .connection
+            .prepare(
+                "SELECT DISTINCT set_id FROM shadow_copy
+                 WHERE substr(device, 1, length(?1)) = ?1 ORDER BY rowid",
+            )
+            .map_err(self.failed("list the sets"))?;
+        statement
+            .query_map([folder], |row| row.get(0).map(SetId::from_uuid))
+            .and_then(Iterator::collect)
+            .map_err(self.failed("list the sets"))
     }
 
     /// The set that a copy's LUN belongs to.
@@ -320,6 +341,9 @@ fn read_set(connection: &Connection, path: &Path, id: SetId) -> Result<Option<Se
             .open("LUN record")?;
         set.luns.push(lun);
     }
+    let instant = instant::read(connection, path, id)?;
+    set.freeze_micros = instant.freeze_micros;
+    set.copy_micros = instant.copy_micros;
     Ok(Some(set))
 }
 

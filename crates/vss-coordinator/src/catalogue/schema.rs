@@ -8,12 +8,13 @@ use vss_model::{Context, Error, ErrorKind, SetId, SnapshotId, Timestamp};
 use vss_service::{AuditRecord, Consistency, CopyRecord, LunRecord, Refusal, SetRecord, SetState};
 
 use super::document::Sealed;
+use super::instant;
 use super::{JournalEntry, failed};
 
 /// "vssc": tells our database from others.
 const APPLICATION_ID: i32 = 0x7673_7363;
-/// Version of the tables. Version 1 had no refusals.
-const SCHEMA_VERSION: i32 = 2;
+/// Version of the tables. Version 1 had no refusals, version 2 no instants.
+const SCHEMA_VERSION: i32 = 3;
 const FIRST_VERSION: i32 = 1;
 /// Only checkpoints and schema changes of another process can make us wait at all.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -113,10 +114,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
         let transaction = connection
             .transaction()
             .map_err(failed(path, "make the tables"))?;
-        let tables = if found == 0 { TABLES } else { "" };
-        transaction
-            .execute_batch(tables)
-            .and_then(|()| transaction.execute_batch(REFUSALS))
+        let steps = [(1, TABLES), (2, REFUSALS), (3, instant::TABLE)];
+        steps
+            .iter()
+            .filter(|(version, _)| found < *version)
+            .try_for_each(|(_, tables)| transaction.execute_batch(tables))
             .and_then(|()| transaction.pragma_update(None, "application_id", APPLICATION_ID))
             .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
             .and_then(|()| transaction.commit())
@@ -232,7 +234,9 @@ pub(super) fn read_set(row: &Row<'_>) -> rusqlite::Result<SetRecord> {
         },
         consistency: consistency(row.get(3)?),
         created: Timestamp(row.get(4)?),
+        freeze_micros: 0,
         held_micros: u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0),
+        copy_micros: 0,
         copies: Vec::new(),
         luns: Vec::new(),
     })

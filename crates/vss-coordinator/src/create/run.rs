@@ -2,24 +2,24 @@
 //!
 //! The places of the writers are marked; none takes part yet.
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use vss_model::{
-    Error, ErrorKind, ProviderId, ResultCode, SetId, SnapshotAttributes, SnapshotId,
-    SnapshotProperties, SnapshotState,
+    Error, ProviderId, ResultCode, SetId, SnapshotAttributes, SnapshotId, SnapshotProperties,
+    SnapshotState,
 };
 use vss_provider::{Method, ProviderResult};
-use vss_service::{
-    AuditRecord, Consistency, CopyRecord, LunRecord, OperationKind, SetRecord, SetState,
-};
+use vss_service::{AuditRecord, CopyRecord, LunRecord, OperationKind, SetRecord, SetState};
 
 use super::arrival::{disk_report, import, targets, transport};
+use super::instant::instant;
 use super::{CreateRequest, SourceLun, VolumeRequest};
-use crate::catalogue::JournalEntry;
+use crate::catalogue::{Instant, JournalEntry};
+use crate::copies;
 use crate::delete;
 use crate::engine::Engine;
-use crate::host::HoldState;
+use crate::host::Ground;
 use crate::intent::{EmptyLun, Intent};
 use crate::job::{Job, JobFailure};
 use crate::providers::{self, AnyProvider};
@@ -40,11 +40,14 @@ pub(crate) fn run(
     job.set_disks(sources(request).map(|(lun, _)| lun.name.clone()));
     let mut finals = Finals::default();
     let failure = match attempt(engine, request, job, &mut audit, &mut finals) {
-        Ok(set) => {
+        Ok((set, instant)) => {
             audit.finished = engine.host.now();
-            match engine.catalogue().publish_set(&set, &audit) {
+            match engine.catalogue().publish_set(&set, &instant, &audit) {
                 Ok(()) => return Ok(audit),
-                Err(error) => JobFailure::Failed(error),
+                Err(error) => {
+                    copies::forget_names(engine, &audit.copies);
+                    JobFailure::Failed(error)
+                }
             }
         }
         // What was cancelled in the middle of a long copy fails there.
@@ -110,6 +113,7 @@ fn final_intent(
             providers: provider_ids(request),
             luns: finals.luns.clone(),
             software_copies: finals.software_copies.clone(),
+            ground: Ground::default(),
         },
     })
 }
@@ -137,7 +141,7 @@ fn sources(request: &CreateRequest) -> impl Iterator<Item = (&SourceLun, Provide
         })
 }
 
-fn provider_ids(request: &CreateRequest) -> Vec<ProviderId> {
+pub(super) fn provider_ids(request: &CreateRequest) -> Vec<ProviderId> {
     let mut ids: Vec<ProviderId> = Vec::new();
     for volume in &request.volumes {
         if !ids.contains(&volume.provider) {
@@ -148,7 +152,7 @@ fn provider_ids(request: &CreateRequest) -> Vec<ProviderId> {
 }
 
 /// Calls one phase on every provider of the set; all finish it before the next begins.
-fn phase(
+pub(super) fn phase(
     engine: &Engine,
     request: &CreateRequest,
     audit: &mut AuditRecord,
@@ -207,18 +211,22 @@ fn attempt(
     job: &Job,
     audit: &mut AuditRecord,
     finals: &mut Finals,
-) -> Result<SetRecord, JobFailure> {
+) -> Result<(SetRecord, Instant), JobFailure> {
     let set = request.set;
-    engine.begin(&JournalEntry {
-        operation: request.operation,
-        set,
-        started: request.started,
-        intent: Intent::Create {
-            providers: provider_ids(request),
-            luns: Vec::new(),
-            software_copies: Vec::new(),
-        },
-    })?;
+    let begin = |ground: &Ground| {
+        engine.begin(&JournalEntry {
+            operation: request.operation,
+            set,
+            started: request.started,
+            intent: Intent::Create {
+                providers: provider_ids(request),
+                luns: Vec::new(),
+                software_copies: Vec::new(),
+                ground: ground.clone(),
+            },
+        })
+    };
+    begin(&Ground::default())?;
     // Writers: PrepareForSnapshot.
     phase(engine, request, audit, Method::EndPrepareSnapshots, |p| {
         p.phases().end_prepare_snapshots(set)
@@ -229,7 +237,7 @@ fn attempt(
         p.phases().pre_commit_snapshots(set)
     })?;
     job.check_cancel()?;
-    let (consistency, held_micros, created) = instant(engine, request, audit)?;
+    let taken = instant(engine, request, audit, begin)?;
     let count = u32::try_from(request.volumes.len()).unwrap_or(u32::MAX);
     phase(engine, request, audit, Method::PostCommitSnapshots, |p| {
         p.phases().post_commit_snapshots(set, count)
@@ -280,9 +288,11 @@ fn attempt(
         } else {
             SetState::Created
         },
-        consistency,
-        created,
-        held_micros,
+        consistency: taken.consistency,
+        created: taken.created,
+        freeze_micros: micros(taken.frozen),
+        held_micros: micros(taken.held),
+        copy_micros: micros(taken.copied),
         copies: Vec::with_capacity(request.volumes.len()),
         luns,
     };
@@ -300,74 +310,24 @@ fn attempt(
             .collect();
         record.copies.push(CopyRecord { properties, luns });
     }
-    Ok(record)
+    let instant = Instant {
+        freeze_micros: record.freeze_micros,
+        copy_micros: record.copy_micros,
+        boot: engine.host.boot(),
+        partitions: request
+            .volumes
+            .iter()
+            .filter_map(|volume| Some((volume.snapshot, volume.partition?)))
+            .collect(),
+    };
+    if !transported {
+        copies::name(engine, &mut record, &instant, audit);
+    }
+    Ok((record, instant))
 }
 
-/// Flush and hold, `CommitSnapshots`, release (spec: provider §5 steps 8 to 10).
-fn instant(
-    engine: &Engine,
-    request: &CreateRequest,
-    audit: &mut AuditRecord,
-) -> Result<(Consistency, u64, vss_model::Timestamp), Error> {
-    let devices: Vec<PathBuf> = sources(request)
-        .map(|(lun, _)| lun.device.clone())
-        .collect();
-    let clock = engine.host.monotonic();
-    let hold = engine.host.hold_writes(&devices).map_err(|error| {
-        Error::new(
-            ErrorKind::FlushWritesTimeout,
-            "could not flush the originals",
-        )
-        .with_source(error)
-    })?;
-    audit.step("flush and hold writes", engine.host.monotonic() - clock);
-    let mut consistency = Consistency::Crash;
-    for (device, state) in devices.iter().zip(hold.states()) {
-        let why = match state {
-            HoldState::Held => continue,
-            HoldState::OpenForWriting => "is open for writing",
-            HoldState::Unsupported => "lies where this host cannot hold writes",
-        };
-        if !request.allow_torn {
-            return Err(Error::new(
-                ErrorKind::HoldWritesTimeout,
-                format!(
-                    "the writes of {} cannot be held: it {why}",
-                    device.display()
-                ),
-            )
-            .with_hint(
-                "detach it from what writes to it, or take a copy that is not of one instant with --allow-torn",
-            ));
-        }
-        audit.note(format!("{} {why}: the set is torn", device.display()));
-        consistency = Consistency::Torn;
-    }
-    let created = engine.host.now();
-    let clock = engine.host.monotonic();
-    phase(engine, request, audit, Method::CommitSnapshots, |p| {
-        p.phases().commit_snapshots(request.set)
-    })?;
-    let held = engine.host.monotonic() - clock;
-    let unbroken = hold.is_unbroken();
-    drop(hold);
-    audit.step("writes were held", held);
-    if consistency == Consistency::Crash && !unbroken {
-        if !request.allow_torn {
-            return Err(Error::new(
-                ErrorKind::HoldWritesTimeout,
-                "a writer waited for longer than the host lets writes be held, and went on before the copies were complete",
-            )
-            .with_hint("try again while nothing writes, or put the state folder on a file system with reflinks"));
-        }
-        audit.note("a writer went on before the copies were complete: the set is torn");
-        consistency = Consistency::Torn;
-    }
-    Ok((
-        consistency,
-        u64::try_from(held.as_micros()).unwrap_or(u64::MAX),
-        created,
-    ))
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn properties(

@@ -2,17 +2,17 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use disk_identity::{SectorSize, observe};
+use host_view::{DevNo, HostView, Roots};
 use uuid::Uuid;
-use vss_model::Timestamp;
+use vss_model::{Error, SnapshotId, Timestamp};
 use vss_sys::{Lease, LeaseError, block, break_time};
 
-use super::{Disk, Hold, HoldState, Host, HostDisk};
+use super::{AtRest, COPY_NAMES, Disk, Ground, Hold, HoldState, Host, HostDisk, disks, keeper};
 
 /// Write permissions of owner, group and others.
 const WRITE_BITS: u32 = 0o222;
@@ -58,15 +58,23 @@ impl Host for LinuxHost {
     fn open_for_update(&self, device: &Path) -> io::Result<Disk> {
         let open = || OpenOptions::new().read(true).write(true).open(device);
         if !self.is_read_only(device)? {
-            return Ok(Box::new(open()?));
+            let disk = open()?;
+            return Ok(if is_block_device(device)? {
+                Box::new(Block {
+                    disk,
+                    read_only: false,
+                })
+            } else {
+                Box::new(disk)
+            });
         }
         if is_block_device(device)? {
             // The flag is looked at when a write arrives, so it must stay off while we write.
             let reader = File::open(device)?;
             block::set_read_only(&reader, false)?;
-            return Ok(Box::new(ReadOnlyBlock {
+            return Ok(Box::new(Block {
                 disk: open()?,
-                flag: reader,
+                read_only: true,
             }));
         }
         match open() {
@@ -89,7 +97,7 @@ impl Host for LinuxHost {
     fn set_read_only(&self, device: &Path, read_only: bool) -> io::Result<()> {
         let file = File::open(device)?;
         if file.metadata()?.file_type().is_block_device() {
-            return block::set_read_only(&file, read_only);
+            return set_block_read_only(&file, read_only);
         }
         let mode = file.metadata()?.permissions().mode();
         let wanted = if read_only {
@@ -107,25 +115,18 @@ impl Host for LinuxHost {
     fn is_read_only(&self, device: &Path) -> io::Result<bool> {
         let metadata = fs::metadata(device)?;
         if metadata.file_type().is_block_device() {
-            return block::is_read_only(&File::open(device)?);
+            // As read-only as the least of its partitions.
+            let mut all = block::is_read_only(&File::open(device)?)?;
+            for partition in disks::partitions(DevNo::from_raw(metadata.rdev()))? {
+                all = all && block::is_read_only(&File::open(&partition)?)?;
+            }
+            return Ok(all);
         }
         Ok(metadata.permissions().mode() & WRITE_BITS == 0)
     }
 
     fn disks(&self) -> io::Result<Vec<HostDisk>> {
-        let entries = match fs::read_dir("/sys/class/block") {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut disks = Vec::new();
-        for entry in entries {
-            if let Some(disk) = host_disk(&entry?.path()) {
-                disks.push(disk);
-            }
-        }
-        disks.sort_by(|a, b| a.device.cmp(&b.device));
-        Ok(disks)
+        Ok(disks::of(&self.view()?))
     }
 
     fn hold_writes(&self, devices: &[PathBuf]) -> io::Result<Box<dyn Hold>> {
@@ -139,15 +140,63 @@ impl Host for LinuxHost {
             since: Instant::now(),
         }))
     }
+
+    fn view(&self) -> io::Result<HostView> {
+        HostView::read(&Roots::default()).map_err(io::Error::other)
+    }
+
+    fn device_number(&self, path: &Path) -> Option<DevNo> {
+        let metadata = fs::metadata(path).ok()?;
+        metadata
+            .file_type()
+            .is_block_device()
+            .then(|| DevNo::from_raw(metadata.rdev()))
+    }
+
+    fn rest(&self, ground: &Ground) -> Result<Box<dyn AtRest>, Error> {
+        keeper::rest(ground)
+    }
+
+    fn let_go(&self, ground: &Ground) -> Vec<String> {
+        keeper::let_go(ground)
+    }
+
+    fn name_copy(&self, copy: SnapshotId, device: Option<&Path>) -> io::Result<Option<PathBuf>> {
+        let name = Path::new(COPY_NAMES).join(copy.to_string());
+        match fs::remove_file(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let Some(device) = device else {
+            return Ok(None);
+        };
+        if !is_block_device(device)? {
+            return Ok(None);
+        }
+        fs::create_dir_all(COPY_NAMES)?;
+        symlink(device, &name)?;
+        Ok(Some(name))
+    }
+
+    fn boot(&self) -> Uuid {
+        static BOOT: LazyLock<Uuid> = LazyLock::new(|| {
+            fs::read_to_string("/proc/sys/kernel/random/boot_id")
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+                .unwrap_or_default()
+        });
+        *BOOT
+    }
 }
 
-/// A read-only block device while it is being updated; the flag comes back on drop.
-struct ReadOnlyBlock {
+/// A block device while it is being updated. At the end the kernel reads its partition table anew, so
+/// that names follow the identity; and a flag that was off for the update comes back.
+struct Block {
     disk: File,
-    flag: File,
+    read_only: bool,
 }
 
-impl disk_identity::DiskRead for ReadOnlyBlock {
+impl disk_identity::DiskRead for Block {
     fn len_bytes(&self) -> io::Result<u64> {
         self.disk.len_bytes()
     }
@@ -157,7 +206,7 @@ impl disk_identity::DiskRead for ReadOnlyBlock {
     }
 }
 
-impl disk_identity::DiskWrite for ReadOnlyBlock {
+impl disk_identity::DiskWrite for Block {
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         disk_identity::DiskWrite::write_all_at(&self.disk, buf, offset)
     }
@@ -167,11 +216,31 @@ impl disk_identity::DiskWrite for ReadOnlyBlock {
     }
 }
 
-impl Drop for ReadOnlyBlock {
+impl Drop for Block {
     fn drop(&mut self) {
-        // Nothing more can be done about a failure here; the verification of the caller finds it.
-        let _ = block::set_read_only(&self.flag, true);
+        // A disk in use keeps its partitions, whose numbers and places have not changed; udev finds
+        // their new names when the device is closed. Nothing more can be done about a failure here,
+        // and the verification of the caller finds a flag that is wrong.
+        let _ = block::reread_partitions(&self.disk);
+        if self.read_only {
+            let _ = set_block_read_only(&self.disk, true);
+        }
     }
+}
+
+/// Sets the flag of a disk and of each of its partitions, which have flags of their own.
+fn set_block_read_only(disk: &File, read_only: bool) -> io::Result<()> {
+    let number = DevNo::from_raw(disk.metadata()?.rdev());
+    block::set_read_only(disk, read_only)?;
+    for partition in disks::partitions(number)? {
+        match File::open(&partition) {
+            Ok(partition) => block::set_read_only(&partition, read_only)?,
+            // It went away, with its table.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Flushes one image and takes its lease; a writer that is about to close it is waited for.
@@ -224,33 +293,4 @@ impl Hold for LeaseHold {
 
 fn is_block_device(device: &Path) -> io::Result<bool> {
     Ok(fs::metadata(device)?.file_type().is_block_device())
-}
-
-/// Reads who the disk of this sysfs entry is; `None` for partitions, empty and unreadable devices.
-fn host_disk(sysfs: &Path) -> Option<HostDisk> {
-    if sysfs.join("partition").exists() {
-        return None;
-    }
-    let sectors: u64 = fs::read_to_string(sysfs.join("size"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    if sectors == 0 {
-        return None;
-    }
-    let device = Path::new("/dev").join(sysfs.file_name()?);
-    let file = File::open(&device).ok()?;
-    let sector_size = block::logical_sector_size(&file)
-        .ok()
-        .and_then(|bytes| SectorSize::try_from(bytes).ok());
-    let observation = observe(&file, sector_size).ok()?;
-    let backing_file = fs::read_to_string(sysfs.join("loop/backing_file"))
-        .ok()
-        .map(|text| PathBuf::from(text.trim_end()));
-    Some(HostDisk {
-        device,
-        backing_file,
-        identity: observation.identity().clone(),
-    })
 }

@@ -3,17 +3,25 @@
 //! Everything goes through [`Host`], so that tests can script what the host shows and make any
 //! access fail.
 
+mod disks;
+mod keeper;
 mod linux;
+mod rest;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use disk_identity::{DiskWrite, Identity};
+use host_view::{DevNo, HostView};
 use uuid::Uuid;
-use vss_model::Timestamp;
+use vss_model::{Error, SnapshotId, Timestamp};
 
 pub use linux::LinuxHost;
+pub use rest::{AtRest, FileSystemAtRest, Freezing, Ground, Released};
+
+/// Where copies that are block devices have their names.
+pub(crate) const COPY_NAMES: &str = "/dev/vss/";
 
 /// An open disk.
 pub type Disk = Box<dyn DiskWrite + Send + Sync>;
@@ -23,6 +31,8 @@ pub type Disk = Box<dyn DiskWrite + Send + Sync>;
 pub struct HostDisk {
     /// Where it can be opened.
     pub device: PathBuf,
+    /// The numbers of all its block devices: more than one where several paths lead to it.
+    pub numbers: Vec<DevNo>,
     /// The file behind it, for a loop device.
     pub backing_file: Option<PathBuf>,
     /// Who it is.
@@ -94,9 +104,37 @@ pub trait Host: Send + Sync {
     /// The list itself could not be read; a single disk that cannot be read is left out.
     fn disks(&self) -> io::Result<Vec<HostDisk>>;
 
-    /// Flushes the devices and holds their writes.
+    /// Flushes image files and holds their writes.
     ///
     /// # Errors
-    /// A device could not be opened or flushed.
-    fn hold_writes(&self, devices: &[PathBuf]) -> io::Result<Box<dyn Hold>>;
+    /// An image could not be opened or flushed.
+    fn hold_writes(&self, images: &[PathBuf]) -> io::Result<Box<dyn Hold>>;
+
+    /// The block devices, mounts and disks as they are now, and how they lie upon each other.
+    ///
+    /// # Errors
+    /// The list of block devices or of mounts could not be read.
+    fn view(&self) -> io::Result<HostView>;
+
+    /// The number of a block device; `None` for anything else.
+    fn device_number(&self, path: &Path) -> Option<DevNo>;
+
+    /// Gets ready to bring file systems and devices to rest. Nothing is at rest yet.
+    ///
+    /// # Errors
+    /// The keeper cannot be started, or one of them is not what it was.
+    fn rest(&self, ground: &Ground) -> Result<Box<dyn AtRest>, Error>;
+
+    /// Lets go of what an earlier process may have left at rest. Says what it did; repeatable.
+    fn let_go(&self, ground: &Ground) -> Vec<String>;
+
+    /// Makes or, without a device, removes the name by which people find a copy. `None` where copies
+    /// have no such names: the device itself is the name.
+    ///
+    /// # Errors
+    /// As `symlink(2)`.
+    fn name_copy(&self, copy: SnapshotId, device: Option<&Path>) -> io::Result<Option<PathBuf>>;
+
+    /// This run of the host's kernel; nil where that cannot be told.
+    fn boot(&self) -> Uuid;
 }

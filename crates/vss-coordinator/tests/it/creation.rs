@@ -39,6 +39,7 @@ fn providers_are_called_in_order() {
             Method::BeginPrepareSnapshot,
             Method::EndPrepareSnapshots,
             Method::PreCommitSnapshots,
+            Method::Suspensions,
             Method::CommitSnapshots,
             Method::PostCommitSnapshots,
             Method::GetTargetLuns,
@@ -113,6 +114,7 @@ fn identities_of_host_disks_count_too() {
     let identity = world.identity("db", Kind::Gpt512);
     world.host.disks.lock().unwrap().push(HostDisk {
         device: "/dev/unlikely".into(),
+        numbers: Vec::new(),
         backing_file: None,
         identity,
     });

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use disk_identity::{DiskRead, DiskWrite};
+use host_view::{DevNo, HostView};
 use uuid::Uuid;
-use vss_coordinator::{Disk, Hold, HoldState, Host, HostDisk, LinuxHost};
-use vss_model::Timestamp;
+use vss_coordinator::{AtRest, Disk, Ground, Hold, HoldState, Host, HostDisk, LinuxHost};
+use vss_model::{Error, SnapshotId, Timestamp};
 
 #[derive(Default)]
 pub(crate) struct FakeHost {
@@ -19,6 +20,10 @@ pub(crate) struct FakeHost {
     /// Pretends that the originals are open for writing.
     pub(crate) busy: AtomicBool,
     ids: AtomicU64,
+    /// What it was told to let go of.
+    pub(crate) let_go: Mutex<Vec<Ground>>,
+    /// How often the host has been started anew.
+    pub(crate) boots: AtomicU64,
     /// Seconds that the clock is ahead of the real one.
     pub(crate) ahead: AtomicU64,
 }
@@ -139,6 +144,31 @@ impl Host for FakeHost {
 
     fn disks(&self) -> io::Result<Vec<HostDisk>> {
         Ok(self.disks.lock().unwrap().clone())
+    }
+
+    fn view(&self) -> io::Result<HostView> {
+        self.real.view()
+    }
+
+    fn device_number(&self, path: &Path) -> Option<DevNo> {
+        self.real.device_number(path)
+    }
+
+    fn rest(&self, ground: &Ground) -> Result<Box<dyn AtRest>, Error> {
+        self.real.rest(ground)
+    }
+
+    fn let_go(&self, ground: &Ground) -> Vec<String> {
+        self.let_go.lock().unwrap().push(ground.clone());
+        Vec::new()
+    }
+
+    fn name_copy(&self, _copy: SnapshotId, _device: Option<&Path>) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
+    fn boot(&self) -> Uuid {
+        Uuid::from_u128(u128::from(self.boots.load(Ordering::SeqCst)) + 1)
     }
 
     fn hold_writes(&self, devices: &[PathBuf]) -> io::Result<Box<dyn Hold>> {

@@ -64,7 +64,7 @@ fn a_catalogue_of_version_1_is_brought_up_to_date() {
     world.stop();
     let database = rusqlite::Connection::open(world.paths().catalogue()).unwrap();
     database
-        .execute_batch("DROP TABLE refusal; PRAGMA user_version = 1;")
+        .execute_batch("DROP TABLE refusal; DROP TABLE instant; PRAGMA user_version = 1;")
         .unwrap();
     drop(database);
     let reader = vss_coordinator::CatalogueReader::open(&world.paths().catalogue()).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
-use vss_model::{Context, OperationId, ProviderId, SetId, SnapshotId};
+use vss_model::{Context, Error, ErrorKind, OperationId, ProviderId, SetId, SnapshotId};
 use vss_service::{AuditRecord, Consistency, Service, SetRecord};
 
 use crate::app::App;
@@ -17,9 +17,13 @@ use crate::work;
 /// Copy volumes, all at one instant, as one shadow copy set
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// Volumes to copy: LUN, or LUN/PARTITION
+    /// Volumes to copy: mount point, block device, LUN, or LUN/PARTITION
     #[arg(required = true, value_name = "VOLUME")]
     volumes: Vec<String>,
+    /// Have this provider take the copies, by name or id, instead of the first that can (vss status
+    /// lists them)
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
     /// Also take copies while something writes; the set is then called torn
     #[arg(long)]
     allow_torn: bool,
@@ -30,6 +34,9 @@ struct CreateJson<'a> {
     set_id: SetId,
     operation: OperationId,
     consistency: String,
+    freeze_micros: u64,
+    held_micros: u64,
+    copy_micros: u64,
     snapshots: Vec<CopyJson<'a>>,
     warnings: Vec<&'a str>,
 }
@@ -54,7 +61,11 @@ pub(crate) struct Created {
 /// Runs the command.
 pub(crate) fn run(app: &App, args: &CreateArgs) -> Result<(), Failure> {
     let service = app.service()?;
-    let created = create(app, &*service, &args.volumes, args.allow_torn)?;
+    let provider = match &args.provider {
+        Some(wanted) => provider(&*service, wanted)?,
+        None => ProviderId::NULL,
+    };
+    let created = create(app, &*service, &args.volumes, provider, args.allow_torn)?;
     if app.json {
         print_json(&json(&created))
     } else {
@@ -67,6 +78,7 @@ pub(crate) fn create(
     app: &App,
     service: &dyn Service,
     volumes: &[String],
+    provider: ProviderId,
     allow_torn: bool,
 ) -> Result<Created, Failure> {
     let session = service.create_backup_components()?;
@@ -75,7 +87,7 @@ pub(crate) fn create(
     session.allow_torn(allow_torn)?;
     let set = session.start_snapshot_set()?;
     for volume in volumes {
-        session.add_to_snapshot_set(volume, ProviderId::NULL)?;
+        session.add_to_snapshot_set(&absolute(volume), provider)?;
     }
     let operation = OperationId::from_uuid(Uuid::new_v4());
     let running = session
@@ -88,12 +100,49 @@ pub(crate) fn create(
     })
 }
 
+/// A path of the caller's own folder as the service can read it. Names of LUNs hold no `./`.
+fn absolute(volume: &str) -> String {
+    if volume == "." || volume == ".." || volume.starts_with("./") || volume.starts_with("../") {
+        std::path::absolute(volume)
+            .map_or_else(|_| volume.to_owned(), |path| path.display().to_string())
+    } else {
+        volume.to_owned()
+    }
+}
+
+/// The provider of this name or id.
+fn provider(service: &dyn Service, wanted: &str) -> Result<ProviderId, Failure> {
+    let providers = service.status()?.providers;
+    let found = providers.iter().find(|provider| {
+        provider.provider_name == wanted
+            || provider
+                .provider_id
+                .to_string()
+                .eq_ignore_ascii_case(wanted.trim_matches(['{', '}']))
+    });
+    found.map(|provider| provider.provider_id).ok_or_else(|| {
+        let names: Vec<&str> = providers
+            .iter()
+            .map(|provider| provider.provider_name.as_str())
+            .collect();
+        Error::new(
+            ErrorKind::ProviderNotRegistered,
+            format!("there is no provider {wanted:?}"),
+        )
+        .with_hint(format!("there are: {}", names.join(", ")))
+        .into()
+    })
+}
+
 /// The object that scripts read.
 pub(crate) fn json(created: &Created) -> impl Serialize {
     CreateJson {
         set_id: created.set.set_id,
         operation: created.report.operation,
         consistency: created.set.consistency.to_string(),
+        freeze_micros: created.set.freeze_micros,
+        held_micros: created.set.held_micros,
+        copy_micros: created.set.copy_micros,
         snapshots: created
             .set
             .copies

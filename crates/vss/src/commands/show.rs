@@ -29,7 +29,9 @@ pub(crate) struct ShowArgs {
 struct SetDetail<'a> {
     #[serde(flatten)]
     set: SetJson<'a>,
+    freeze_micros: u64,
     held_micros: u64,
+    copy_micros: u64,
     disks: Vec<DiskJson<'a>>,
 }
 
@@ -89,27 +91,27 @@ fn set(app: &App, queries: &dyn Queries, id: SetId) -> Result<(), Failure> {
         .flat_map(|record| &record.disks)
         .filter(|disk| {
             // Disks of copies deleted since are gone.
-            set.copies.iter().any(|copy| {
-                disk.device.as_ref().is_some_and(|device| {
-                    device.as_os_str() == copy.properties.snapshot_device_object.as_str()
-                })
-            })
+            set.copies.iter().any(|copy| copy.luns.contains(&disk.lun))
         })
         .collect();
     if app.json {
         return print_json(&SetDetail {
             set: SetJson::from(&set),
+            freeze_micros: set.freeze_micros,
             held_micros: set.held_micros,
+            copy_micros: set.copy_micros,
             disks: disks.into_iter().map(DiskJson::from).collect(),
         });
     }
     let paint = Paint::stdout();
     let mut text = format!(
-        "{}\n  created      {}\n  consistency  {}\n  writes held  {}\n  context      {:#x}\n\n",
+        "{}\n  created      {}\n  consistency  {}\n  frozen for   {}\n  writes held  {}\n  copied in    {}\n  context      {:#x}\n\n",
         paint.bold(&format!("set {id}")),
         set.created,
         set.consistency,
+        micros(set.freeze_micros),
         micros(set.held_micros),
+        micros(set.copy_micros),
         set.context.bits()
     );
     let mut table = Table::new(&["COPY", "ORIGINAL", "STATE", "DEVICE"]);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use disk_identity::Identity;
 use uuid::Uuid;
-use vss_model::{Error, ErrorKind, HardwareOptions};
+use vss_model::{Error, ErrorKind, HardwareOptions, ProviderId};
 use vss_service::{Adopt, AdoptLun};
 
 use super::content::{Content, fill, read_record};
@@ -86,7 +86,7 @@ pub(super) fn tell(app: &App, folder: &Path) -> Result<Report, Failure> {
 
     teller.chapter("vss create app log: both copied at one instant")?;
     let volumes: Vec<String> = disks.iter().map(|disk| disk.disk.name.to_owned()).collect();
-    let created = create::create(app, service, &volumes, false)?;
+    let created = create::create(app, service, &volumes, ProviderId::NULL, false)?;
     teller.say(&create::text(&created, paint))?;
     let device_of = |disk: &Original| {
         created

@@ -1,9 +1,11 @@
 //! `vss lun`: the LUNs of the embedded array.
 
 mod adopt;
+mod attach;
 mod change;
 mod create;
 mod delete;
+mod detach;
 mod list;
 mod mask;
 mod show;
@@ -28,6 +30,8 @@ pub(crate) enum LunCommand {
     Show(show::ShowArgs),
     Mask(mask::MaskArgs),
     Unmask(unmask::UnmaskArgs),
+    Attach(attach::AttachArgs),
+    Detach(detach::DetachArgs),
     Delete(delete::DeleteArgs),
 }
 
@@ -40,6 +44,8 @@ pub(crate) fn run(app: &App, command: &LunCommand) -> Result<(), Failure> {
         LunCommand::Show(args) => show::run(app, args),
         LunCommand::Mask(args) => mask::run(app, args),
         LunCommand::Unmask(args) => unmask::run(app, args),
+        LunCommand::Attach(args) => attach::run(app, args),
+        LunCommand::Detach(args) => detach::run(app, args),
         LunCommand::Delete(args) => delete::run(app, args),
     }
 }

@@ -1,0 +1,7 @@
+//! The program on real block devices, in the laboratory.
+
+mod loops;
+mod refusals;
+mod snapshots;
+mod thin;
+mod world;
