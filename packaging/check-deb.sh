@@ -22,7 +22,7 @@ if ! cargo deb --version >/dev/null 2>&1; then
     exit 0
 fi
 if [ "$#" -eq 0 ]; then
-    cargo build --release --manifest-path "$top/Cargo.toml" --package vssd --package vss
+    cargo build --release --manifest-path "$top/Cargo.toml" --package vssd --package vss --package vss-keeper
     set -- --no-build
 fi
 cargo deb --manifest-path "$top/crates/vssd/Cargo.toml" --output "$work/openvss.deb" "$@"
