@@ -24,13 +24,23 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         "--package",
         "vssd",
         "--package",
+        "vss-keeper",
+        "--package",
         "vss-bench",
         "--bins",
     ]))?;
+    let lab = only.as_deref().is_none_or(|only| only == "storage");
+    if lab {
+        status(&mut cargo(["build", "--package", "vss-lab", "--bins"]))?;
+    }
     let programs = target_dir().join("release");
     let mut bench = Command::new(programs.join("vss-bench"));
     bench.arg("--vss").arg(programs.join("vss"));
     bench.arg("--dir").arg(dir).arg("--out").arg(out);
+    if lab {
+        bench.arg("--lab-init");
+        bench.arg(target_dir().join("debug/vss-lab-init"));
+    }
     if quick {
         bench.arg("--quick");
     }

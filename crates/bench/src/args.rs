@@ -10,6 +10,8 @@ use crate::Result;
 pub(crate) struct Args {
     /// The program `vss`, built for release; without it, whole processes are not measured.
     pub(crate) vss: Option<PathBuf>,
+    /// The first program of a machine in the laboratory; without it, nothing is measured there.
+    pub(crate) lab_init: Option<PathBuf>,
     /// Where to work; its file system is what is measured.
     pub(crate) dir: PathBuf,
     /// Where the results go.
@@ -26,6 +28,7 @@ impl Args {
     pub(crate) fn parse(words: Vec<OsString>) -> Result<Self> {
         let mut args = Self {
             vss: None,
+            lab_init: None,
             dir: std::env::temp_dir(),
             out: PathBuf::from("bench-result.json"),
             quick: false,
@@ -41,6 +44,7 @@ impl Args {
             };
             match word.to_str() {
                 Some("--vss") => args.vss = Some(value()?.into()),
+                Some("--lab-init") => args.lab_init = Some(value()?.into()),
                 Some("--dir") => args.dir = value()?.into(),
                 Some("--out") => args.out = value()?.into(),
                 Some("--only") => args.only = value()?.into_string().ok(),

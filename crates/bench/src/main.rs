@@ -7,7 +7,8 @@
 //! - `sizes`: whether the size of the disks matters to a break;
 //! - `creation`: what creating a set costs against cp with shared extents;
 //! - `query`: time and memory of `vss list` with many copies;
-//! - `socket`: what the daemon adds to a call, and how many breaks it does in a second.
+//! - `socket`: what the daemon adds to a call, and how many breaks it does in a second;
+//! - `storage`: what copies and breaks of LVM thin volumes cost against typed commands, in the laboratory.
 
 mod args;
 mod breaks;
@@ -25,6 +26,7 @@ mod rig;
 mod sgdisk;
 mod sizes;
 mod socket;
+mod storage;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     let result = match words.split_first() {
         Some((first, rest)) if first == child::COMMAND => child::run(rest),
+        Some((first, rest)) if first == storage::COMMAND => storage::inside(rest),
+        Some((first, rest)) if first == storage::WRITER => storage::write(rest),
         _ => run(words),
     };
     match result {
@@ -71,6 +75,9 @@ fn run(words: Vec<std::ffi::OsString>) -> Result<()> {
     }
     if args.wants("socket") {
         socket::run(&args, place.path(), &mut report)?;
+    }
+    if args.wants("storage") {
+        storage::run(&args, &mut report)?;
     }
     report.show_goals();
     report.save(&args.out)?;

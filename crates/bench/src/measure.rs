@@ -41,6 +41,19 @@ impl Times {
         ratio(other, self.median())
     }
 
+    /// The median, and the shortest and the longest.
+    pub(crate) fn with_range(&self) -> String {
+        if self.0.len() < 2 {
+            return words(self.median());
+        }
+        format!(
+            "{} ({} – {})",
+            words(self.median()),
+            words(self.at(0)),
+            words(self.at(4))
+        )
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "rounds": self.0.len(),
