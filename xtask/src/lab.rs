@@ -3,10 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use crate::run::{cargo, lines, nothing_left, root, status, take_flag, target_dir, typed};
+use crate::run::{cargo, nothing_left, root, status, take_flag, target_dir, typed};
 use crate::tally::Tally;
 use crate::{Failure, Outcome, failed, setup};
+
+/// How many machines run at a time.
+const MACHINES: usize = 2;
+/// How long one may run: several times what it takes on a quiet host.
+const LIMIT_SECONDS: &str = "900";
 
 /// Packages whose programs the tests start.
 const PROGRAMS: &[&str] = &["vss", "vssd", "vss-keeper", "vss-lab"];
@@ -58,15 +65,32 @@ pub(crate) fn all(package: Option<&str>, filter: Option<&str>, tally: &mut Tally
         build.args(["--package", program]);
     }
     status(&mut build)?;
-    let mut broken = Vec::new();
-    for package in packages {
-        println!("\n-- lab: {package}");
-        let run = executable(&package).and_then(|program| machine(&program, filter, tally));
-        if let Err(failure) = run {
-            println!("{failure}");
-            broken.push(package);
+    let programs = packages
+        .iter()
+        .map(|package| Ok((package.as_str(), executable(package)?)))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    // A machine keeps about one processor busy.
+    let next = AtomicUsize::new(0);
+    let seen = Mutex::new((tally, Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..MACHINES.min(programs.len()) {
+            scope.spawn(|| {
+                while let Some((package, program)) =
+                    programs.get(next.fetch_add(1, Ordering::SeqCst))
+                {
+                    let (said, outcome) = machine(program, filter);
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    println!("\n-- lab: {package}\n{said}");
+                    said.lines().for_each(|line| seen.0.line(line));
+                    if let Err(failure) = outcome {
+                        println!("{failure}");
+                        seen.1.push(*package);
+                    }
+                }
+            });
         }
-    }
+    });
+    let (_, broken) = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     if broken.is_empty() {
         Ok(())
     } else {
@@ -127,12 +151,31 @@ fn executable(package: &str) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure(format!("{words} did not say where the program is")))
 }
 
-/// Runs a test program in a machine.
-fn machine(program: &Path, filter: Option<&str>, tally: &mut Tally) -> Outcome {
+/// Runs a test program in a machine; gives what it said, which must not be mixed with that of another.
+fn machine(program: &Path, filter: Option<&str>) -> (String, Outcome) {
     let mut machine = Command::new(target_dir().join("debug/vss-lab"));
+    machine.args(["--limit", LIMIT_SECONDS]).arg(program);
     machine
-        .arg(program)
-        .args(["--test-threads=1", "--show-output"]);
-    machine.args(filter);
-    lines(&mut machine, |line| tally.line(line))
+        .args(["--test-threads=1", "--show-output"])
+        .args(filter);
+    let words = typed(&machine);
+    match machine
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+    {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let outcome = if output.status.success() {
+                Ok(())
+            } else {
+                failed(format!("{words} ended with {}", output.status))
+            };
+            (said, outcome)
+        }
+        Err(error) => (
+            String::new(),
+            failed(format!("could not start {words}: {error}")),
+        ),
+    }
 }

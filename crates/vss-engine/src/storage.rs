@@ -21,7 +21,8 @@ pub(crate) fn lio(paths: &StatePaths) -> Result<Option<Arc<LioProvider>>, Error>
         return Ok(None);
     }
     LioProvider::open(&paths.lio())
-        .map(|provider| Some(Arc::new(provider)))
+        // A provider of its own: the same set may have thin volumes and LUNs on thin volumes.
+        .map(|provider| Some(Arc::new(provider.on_volumes_of(Arc::new(LvmThin::new())))))
         .map_err(provider_error)
 }
 

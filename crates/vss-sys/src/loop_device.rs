@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::block;
+
 /// `LOOP_CTL_GET_FREE`.
 const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4C82;
 /// `LOOP_CONFIGURE`, since Linux 5.8.
@@ -117,7 +119,13 @@ pub fn attach(file: &Path, block_size: u32, read_only: bool) -> io::Result<PathB
             Err(error) => return Err(error),
         };
         match configure(&device, &backing, block_size, read_only, name) {
-            Ok(()) => return Ok(path),
+            Ok(()) => {
+                // The flag of its last user stays with the number.
+                if !read_only {
+                    block::set_read_only(&device, false)?;
+                }
+                return Ok(path);
+            }
             // Somebody else was quicker.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
             Err(error) => return Err(error),
@@ -197,6 +205,9 @@ pub fn detach(device: &Path) -> io::Result<()> {
         }
         thread::sleep(PAUSE);
     }
+    // The next user of the number must not find it read-only. It is free, so a failure harms nobody
+    // but them.
+    let _ = File::open(device).and_then(|free| block::set_read_only(&free, false));
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use host_view::{DevNo, HostView, MountedFileSystem};
 use vss_model::{Error, ErrorKind};
 
-use super::CreateRequest;
+use super::{CreateRequest, SourceLun};
 use crate::engine::Engine;
 use crate::host::{FileSystemAtRest, Ground};
 use crate::providers::AnyProvider;
@@ -126,6 +126,11 @@ pub(super) fn survey(engine: &Engine, request: &CreateRequest) -> Result<Survey,
         }
         survey.volumes.push(mounts);
     }
+    if let Some(view) = &survey.view {
+        for lun in request.volumes.iter().flat_map(|volume| &volume.luns) {
+            refuse_frozen_image(view, &survey.ground, lun)?;
+        }
+    }
     Ok(survey)
 }
 
@@ -175,6 +180,33 @@ fn add_mounts(
         }
     }
     Ok(())
+}
+
+/// A copy of an image is written beside it, which waits for ever where the file system is frozen.
+fn refuse_frozen_image(view: &HostView, ground: &Ground, lun: &SourceLun) -> Result<(), Error> {
+    let Some(image) = &lun.backing else {
+        return Ok(());
+    };
+    let Ok(under) = view.file_system_of(image) else {
+        return Ok(());
+    };
+    let frozen = ground.file_systems.iter().find(|one| {
+        let (major, minor) = one.device;
+        under.file_systems.contains(&DevNo::new(major, minor))
+    });
+    match frozen.filter(|_| !image.starts_with("/dev")) {
+        None => Ok(()),
+        Some(frozen) => Err(Error::new(
+            ErrorKind::VolumeNotSupported,
+            format!(
+                "the image of LUN {} ({}) lies on the file system at {}, which is frozen for the same set",
+                lun.name,
+                image.display(),
+                frozen.mount_point.display()
+            ),
+        )
+        .with_hint("copy them in two sets")),
+    }
 }
 
 /// The service cannot freeze what it stands on: it would wait for itself.

@@ -116,3 +116,13 @@ pub fn write_at(path: &Path, offset: u64, bytes: &[u8]) {
     });
     written.unwrap_or_else(|error| panic!("could not write {}: {error}", path.display()));
 }
+
+/// Has the kernel forget what it keeps of files and devices, so that the next read sees the storage.
+///
+/// # Panics
+/// The kernel refuses.
+pub fn drop_caches() {
+    rustix::fs::sync();
+    fs::write("/proc/sys/vm/drop_caches", "3")
+        .unwrap_or_else(|error| panic!("could not drop caches: {error}"));
+}

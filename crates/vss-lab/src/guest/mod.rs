@@ -13,7 +13,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use disk::{Image, LoopDisk, read_at, write_at};
+pub use disk::{Image, LoopDisk, drop_caches, read_at, write_at};
 pub use file_system::{Mount, fsck, mkfs};
 pub use group::Group;
 pub use ledger::{Ledger, check_ledger};

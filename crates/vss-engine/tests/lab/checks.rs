@@ -1,0 +1,218 @@
+//! Checks by their numbers (spec: break §12), each on every kind of storage.
+//!
+//! Not here: 2 is in the tests of `vss` (classic snapshots), 3, 4, 19, 20, 22 and 24 ask nothing of
+//! storage, 17, 25 and 26 to 28 need documents or exposure, 21 is cut power.
+
+use std::path::Path;
+
+use disk_identity::Identity;
+use disk_identity::attributes::{HIDDEN, READ_ONLY, SHADOW_COPY};
+use vss_lab::guest::run;
+use vss_model::{Context, ResultCode, SetId};
+use vss_service::Service;
+
+use crate::storage::Storage;
+use crate::world::{World, identity};
+
+const FINISHED: Result<ResultCode, ResultCode> = Ok(ResultCode::VSS_S_ASYNC_FINISHED);
+const REVERT_FAILED: Result<ResultCode, ResultCode> = Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED);
+
+fn is_read_only(device: &Path) -> bool {
+    run("blockdev", &["--getro", &device.display().to_string()]).trim() == "1"
+}
+
+/// Writes what is there already.
+fn write(device: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(device)?;
+    let mut block = [0; 4096];
+    file.read_exact_at(&mut block, 8 << 20)?;
+    file.write_all_at(&block, 8 << 20)?;
+    file.sync_all()
+}
+
+fn ids(identity: &Identity) -> Vec<String> {
+    let mut ids: Vec<String> = identity.ids().map(|id| id.to_string()).collect();
+    ids.sort();
+    ids
+}
+
+fn ids_of(devices: &[std::path::PathBuf]) -> Vec<Vec<String>> {
+    devices
+        .iter()
+        .map(|device| ids(&identity(device)))
+        .collect()
+}
+
+fn unknown_and_illegal<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let nobody = SetId::from_uuid(uuid::Uuid::from_u128(7));
+    assert_eq!(
+        world.break_ex(nobody, 0),
+        Err(ResultCode::VSS_E_OBJECT_NOT_FOUND),
+        "check 1"
+    );
+    let (set, devices) = world.create();
+    let before = ids_of(&devices);
+    for flags in [0x3, 0x5, 0x9, 0xC, 0xE, 0x10, 0x100, 0x800] {
+        assert_eq!(
+            world.break_ex(set, flags),
+            Err(ResultCode::E_INVALIDARG),
+            "check 5: {flags:#x}"
+        );
+    }
+    assert_eq!(ids_of(&devices), before);
+    assert!(world.is_listed(set));
+}
+
+fn plain_breaks_stay_read_only<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let (set, devices) = world.create();
+    let before = ids_of(&devices);
+    assert_ne!(
+        before,
+        ids_of(&world.originals),
+        "a copy has an identity of its own"
+    );
+    world
+        .service
+        .administration()
+        .unwrap()
+        .break_snapshot_set(set, None)
+        .unwrap();
+    assert!(!world.is_listed(set), "check 6");
+    for device in &devices {
+        assert!(is_read_only(device) && write(device).is_err(), "check 6");
+        let seen = identity(device);
+        assert_eq!(seen.partitions[0].attributes & (SHADOW_COPY | HIDDEN), 0);
+        assert_eq!(seen.partitions[0].attributes & READ_ONLY, READ_ONLY);
+    }
+    // Originals are present, so nothing goes back (check 15).
+    assert_eq!(ids_of(&devices), before, "check 15");
+    assert_eq!(
+        world.break_ex(set, 0),
+        Err(ResultCode::VSS_E_OBJECT_NOT_FOUND),
+        "check 7"
+    );
+}
+
+fn read_write_clones<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let originals = ids_of(&world.originals);
+    let (set, devices) = world.create();
+    let before = ids_of(&devices);
+    assert_eq!(world.break_ex(set, 0x4), REVERT_FAILED, "check 10");
+    assert_eq!(ids_of(&devices), before, "check 10");
+    assert!(world.is_listed(set), "check 10");
+    assert_eq!(world.break_ex(set, 0xA), FINISHED, "check 14");
+    for device in &devices {
+        assert!(!is_read_only(device), "check 8");
+        write(device).unwrap();
+        let attributes = identity(device).partitions[0].attributes;
+        assert_eq!(
+            attributes & (READ_ONLY | SHADOW_COPY | HIDDEN),
+            0,
+            "check 8"
+        );
+        run("sgdisk", &["-v", &device.display().to_string()]);
+    }
+    assert_eq!(ids_of(&devices), before, "check 14");
+    assert_eq!(ids_of(&world.originals), originals);
+}
+
+fn masked_disks_are_gone<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let (set, devices) = world.create();
+    let names: Vec<_> = devices
+        .iter()
+        .map(|device| std::fs::canonicalize(device).unwrap())
+        .collect();
+    assert_eq!(world.break_ex(set, 0x1), FINISHED, "check 9");
+    for (device, name) in devices.iter().zip(&names) {
+        assert!(!device.exists(), "check 9");
+        let kernel = Path::new("/sys/class/block").join(name.file_name().unwrap());
+        // A loop device stays as an empty one.
+        let size = std::fs::read_to_string(kernel.join("size")).unwrap_or_default();
+        assert!(
+            !kernel.exists() || size.trim() == "0",
+            "check 9: {}",
+            kernel.display()
+        );
+    }
+    assert!(!world.is_listed(set));
+}
+
+fn originals_are_replaced<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let originals = ids_of(&world.originals);
+    let (set, devices) = world.create();
+    let before = ids_of(&devices);
+    world.storage.mask(&world.service, 1);
+    world.storage.unmask(&world.service, 1);
+    world.storage.mask(&world.service, 0);
+    assert_eq!(world.break_ex(set, 0x6), REVERT_FAILED, "check 11");
+    assert_eq!(ids_of(&devices), before, "check 11");
+    world.storage.mask(&world.service, 1);
+    assert_eq!(world.break_ex(set, 0x6), FINISHED, "check 12");
+    assert_eq!(ids_of(&devices), originals, "check 12");
+    for device in &devices {
+        run("sgdisk", &["-v", &device.display().to_string()]);
+        write(device).unwrap();
+    }
+}
+
+fn plain_breaks_revert_what_they_can<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let originals = ids_of(&world.originals);
+    let (set, devices) = world.create();
+    world.storage.mask(&world.service, 0);
+    world.storage.mask(&world.service, 1);
+    assert_eq!(world.break_ex(set, 0x0), FINISHED, "check 15");
+    assert_eq!(ids_of(&devices), originals, "check 15");
+    assert!(
+        devices.iter().all(|device| is_read_only(device)),
+        "check 15"
+    );
+}
+
+fn auto_release<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let ((set, devices), session) = world.create_in(Context::FILE_SHARE_BACKUP);
+    assert_eq!(world.break_ex(set, 0x2), FINISHED);
+    drop(session);
+    for device in &devices {
+        write(device).unwrap();
+    }
+    let ((second, gone), session) = world.create_in(Context::FILE_SHARE_BACKUP);
+    assert!(gone.iter().all(|device| device.exists()));
+    drop(session);
+    assert!(!world.is_listed(second), "check 16");
+    assert!(gone.iter().all(|device| !device.exists()), "check 16");
+}
+
+macro_rules! on_all_storage {
+    ($($check:ident,)*) => {
+        mod on_loop {
+            $(#[test] fn $check() { super::$check::<crate::storage::Loops>(); })*
+        }
+        mod on_lvm_thin {
+            $(#[test] fn $check() { super::$check::<crate::storage::Thin>(); })*
+        }
+        mod on_lio {
+            $(#[test] fn $check() { super::$check::<crate::storage::Lio>(); })*
+        }
+    };
+}
+
+on_all_storage! {
+    unknown_and_illegal,
+    plain_breaks_stay_read_only,
+    read_write_clones,
+    masked_disks_are_gone,
+    originals_are_replaced,
+    plain_breaks_revert_what_they_can,
+    auto_release,
+}
