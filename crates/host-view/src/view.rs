@@ -27,6 +27,20 @@ pub struct HostView {
 }
 
 impl HostView {
+    /// Looks at the block devices alone, and only at those with a medium: enough for
+    /// [`HostView::disks`], and several times quicker than [`HostView::read`]. Nothing is mounted in such
+    /// a view.
+    ///
+    /// # Errors
+    ///
+    /// When the list of devices cannot be read.
+    pub fn read_disks(roots: &Roots) -> Result<Self, ViewError> {
+        Ok(Self {
+            devices: read_devices(roots, false)?,
+            ..Self::empty(roots)
+        })
+    }
+
     /// Looks at the host. Reads some ten small files for each device and starts no program.
     ///
     /// A device that goes away meanwhile is left out, and so is one whose number cannot be read.
@@ -36,7 +50,7 @@ impl HostView {
     /// When the list of devices or the mount table cannot be read or understood.
     pub fn read(roots: &Roots) -> Result<Self, ViewError> {
         let mut view = Self {
-            devices: read_devices(roots)?,
+            devices: read_devices(roots, true)?,
             mounts: read_mounts(roots)?,
             ..Self::empty(roots)
         };
@@ -201,7 +215,8 @@ fn read_mounts(roots: &Roots) -> Result<Vec<Mount>, ViewError> {
     mounts::parse_mounts(&table).map_err(|(line, text)| ViewError::Mount { path, line, text })
 }
 
-fn read_devices(roots: &Roots) -> Result<BTreeMap<DevNo, BlockDevice>, ViewError> {
+/// The block devices; those without a medium only if `empty` says so.
+fn read_devices(roots: &Roots, empty: bool) -> Result<BTreeMap<DevNo, BlockDevice>, ViewError> {
     let folder = roots.sys.join("block");
     let failed = |source| ViewError::Read {
         path: folder.clone(),
@@ -214,6 +229,9 @@ fn read_devices(roots: &Roots) -> Result<BTreeMap<DevNo, BlockDevice>, ViewError
             continue;
         };
         let path = folder.join(&name);
+        if !empty && sysfs::value::<u64>(&path.join("size")).unwrap_or(0) == 0 {
+            continue;
+        }
         let Some(disk) = read_device(&path, &name) else {
             continue;
         };

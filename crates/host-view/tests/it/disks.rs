@@ -1,6 +1,6 @@
 //! Every disk once.
 
-use host_view::DiskKind;
+use host_view::{DiskKind, HostView};
 
 use crate::tree::{Tree, lvm, no};
 
@@ -52,6 +52,16 @@ fn one_name_and_two_sizes_are_two_disks() {
     scsi(&tree, "sdb", "8:16", "naa.6001");
     tree.file("sys/block/sdb/size", "2000\n");
     assert_eq!(tree.view().disks().len(), 2);
+    // The quick look sees the same.
+    let quick = HostView::read_disks(&tree.roots()).unwrap();
+    assert_eq!(quick.disks(), tree.view().disks());
+    tree.file("sys/block/sdb/size", "0\n");
+    let quick = HostView::read_disks(&tree.roots()).unwrap();
+    assert_eq!(
+        quick.disks().len(),
+        1,
+        "a drive without a medium is no disk"
+    );
 }
 
 #[test]

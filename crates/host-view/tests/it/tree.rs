@@ -107,6 +107,10 @@ impl Tree {
         self.mounts.push('\n');
     }
 
+    pub(crate) fn roots(&self) -> Roots {
+        Roots::under(self.root())
+    }
+
     pub(crate) fn view(&self) -> HostView {
         self.file("proc/self/mountinfo", &self.mounts);
         HostView::read(&Roots::under(self.root())).unwrap()

@@ -120,6 +120,15 @@ fn provider(service: &dyn Service, wanted: &str) -> Result<ProviderId, Failure> 
                 .to_string()
                 .eq_ignore_ascii_case(wanted.trim_matches(['{', '}']))
     });
+    // A part of a name will do, as long as it is of one.
+    let wanted_part = wanted.to_lowercase();
+    let mut alike = providers
+        .iter()
+        .filter(|provider| provider.provider_name.to_lowercase().contains(&wanted_part));
+    let found = found.or(match (alike.next(), alike.next()) {
+        (Some(one), None) if !wanted.is_empty() => Some(one),
+        _ => None,
+    });
     found.map(|provider| provider.provider_id).ok_or_else(|| {
         let names: Vec<&str> = providers
             .iter()
