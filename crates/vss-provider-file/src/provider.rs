@@ -8,7 +8,7 @@ use vss_model::{
 };
 use vss_provider::{
     Access, CreateSnapshotSet, HardwareProvider, HardwareProviderEx, PresentedLun, Provider,
-    ProviderError, ProviderResult,
+    ProviderError, ProviderResult, must_be_parallel,
 };
 
 use crate::array::FileArray;
@@ -290,16 +290,6 @@ fn is_supported(context: SnapshotAttributes) -> bool {
             | SnapshotAttributes::CLIENT_ACCESSIBLE
             | SnapshotAttributes::FILE_SHARE,
     )
-}
-
-fn must_be_parallel(left: usize, right: usize) -> ProviderResult<()> {
-    if left == right {
-        Ok(())
-    } else {
-        Err(invalid(format!(
-            "two lists that should run in parallel have {left} and {right} entries"
-        )))
-    }
 }
 
 /// A LUN in a message.

@@ -57,3 +57,17 @@ impl ProviderError {
         self
     }
 }
+
+/// Refuses lists that should run in parallel and do not.
+///
+/// # Errors
+/// `E_INVALIDARG`, with both lengths.
+pub fn must_be_parallel(left: usize, right: usize) -> ProviderResult<()> {
+    if left == right {
+        return Ok(());
+    }
+    Err(ProviderError::new(
+        ResultCode::E_INVALIDARG,
+        format!("two lists that should run in parallel have {left} and {right} entries"),
+    ))
+}

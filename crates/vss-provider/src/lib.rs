@@ -16,7 +16,7 @@ mod provider;
 mod software;
 
 pub use codes::{Method, allowed_codes, is_allowed_code, is_allowed_from};
-pub use error::{ProviderError, ProviderResult};
+pub use error::{ProviderError, ProviderResult, must_be_parallel};
 pub use hardware::{Access, HardwareProvider, HardwareProviderEx, PresentedLun};
 pub use provider::{CreateSnapshotSet, MappedDevice, Provider};
 pub use software::SoftwareProvider;
