@@ -11,7 +11,7 @@ use crate::catalogue::Instant;
 use crate::create::look;
 use crate::engine::Engine;
 use crate::host::COPY_NAMES;
-use crate::providers;
+use crate::providers::{self, AnyProvider};
 use crate::world::{self, Presented, find};
 
 /// Gives every copy that is a block device its name, which becomes its device object.
@@ -46,8 +46,8 @@ pub(crate) fn name(
     }
 }
 
-/// The block device that is the copy of a volume: the LUN, or its partition. `None` for an image, and
-/// for a copy of a software provider.
+/// The block device that is the copy of a volume: the LUN, its partition, or what a software provider
+/// says. `None` for an image.
 fn device_of(
     engine: &Engine,
     record: &SetRecord,
@@ -56,7 +56,21 @@ fn device_of(
     view: &mut Option<HostView>,
 ) -> Option<PathBuf> {
     let copy = record.copies.get(index)?;
-    let lun = record.luns_of(copy).next()?;
+    let Some(lun) = record.luns_of(copy).next() else {
+        let Ok(AnyProvider::Software(provider)) = engine.providers.get(copy.properties.provider_id)
+        else {
+            return None;
+        };
+        let device = providers::call(
+            &provider.properties(),
+            Method::GetSnapshotProperties,
+            &mut Vec::new(),
+            || provider.snapshot_device(copy.id()),
+        );
+        let device = PathBuf::from(device.ok()?);
+        engine.host.device_number(&device)?;
+        return Some(device);
+    };
     let number = engine.host.device_number(&lun.device)?;
     let Some(partition) = instant.partitions.get(&copy.id()) else {
         return Some(lun.device.clone());
