@@ -59,15 +59,18 @@ impl Disk {
     pub(crate) fn wait(roots: &Roots, nexus: Nexus, number: u32) -> Option<Self> {
         let start = Instant::now();
         loop {
-            let found = Self::at(roots, nexus, number).filter(|disk| {
-                // Before that its size is not known.
-                word(&disk.block.join("size")).is_some_and(|size| size != "0")
-            });
+            let found =
+                Self::at(roots, nexus, number).filter(|disk| disk.sectors().is_some_and(|n| n > 0));
             if found.is_some() || start.elapsed() > PATIENCE {
                 return found;
             }
             thread::sleep(PAUSE);
         }
+    }
+
+    /// Size in units of 512 bytes: 0 before it is known, and when there is no LUN any more.
+    pub(crate) fn sectors(&self) -> Option<u64> {
+        word(&self.block.join("size"))?.parse().ok()
     }
 
     /// Whether the pages that the kernel read when the disk came are of this LUN.
@@ -89,7 +92,9 @@ impl Disk {
     /// lead to whichever LUN has the number now.
     pub(crate) fn prove(&self, lun: &LunInformation) -> Result<(), Mistaken> {
         let asked = fs::write(self.scsi.join("rescan"), "1");
-        if asked.is_ok() && self.is(lun) {
+        // The pages stay as they were when no LUN answers.
+        let answers = self.sectors() != Some(0);
+        if asked.is_ok() && answers && self.is(lun) {
             return Ok(());
         }
         let page = fs::read(self.scsi.join("vpd_pg83")).unwrap_or_default();
@@ -102,6 +107,7 @@ impl Disk {
         Err(Mistaken {
             expected: name(lun),
             found: match asked {
+                Ok(()) if !answers => "a LUN that does not answer".to_owned(),
                 Ok(()) => format!("{} (serial number {:?})", name(&other), self.serial()),
                 Err(error) => format!("a LUN that cannot be asked: {error}"),
             },
@@ -170,7 +176,8 @@ pub(crate) fn flush(device: &Path) -> Result<(), ProviderError> {
         .map_err(io_failed("flush", device))
 }
 
-/// Takes a disk away from the host, whatever it is, and waits until it is gone.
+/// Takes a disk away from the host, whatever it is, and waits until it is gone. What was written to it and is
+/// not stored yet is lost: the kernel stops it first, so that nothing of that reaches another LUN.
 pub(crate) fn delete(roots: &Roots, nexus: Nexus, number: u32) -> Result<(), ProviderError> {
     let scsi = roots.scsi_device(nexus, number);
     let switch = scsi.join("delete");

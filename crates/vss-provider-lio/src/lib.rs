@@ -23,6 +23,7 @@ mod disk;
 mod error;
 mod files;
 mod identity;
+mod iscsi;
 mod name;
 mod present;
 mod provider;

@@ -21,8 +21,8 @@ impl LioProvider {
         let stores = self.roots.backstores()?;
         let mut found: Vec<PresentedLun> = Vec::new();
         for port in self.roots.ports()? {
-            let nexuses = self.roots.nexuses(&port);
-            if nexuses.is_empty() {
+            let views = self.roots.views(&port)?;
+            if views.is_empty() {
                 continue;
             }
             for mapping in self.roots.mappings(&port)? {
@@ -36,9 +36,11 @@ impl LioProvider {
                     continue;
                 }
                 let information = store.information();
-                let disk = nexuses
+                let disk = views
                     .iter()
-                    .filter_map(|nexus| Disk::at(&self.roots, *nexus, mapping.number))
+                    .filter_map(|view| {
+                        Disk::at(&self.roots, view.nexus, view.number(mapping.number)?)
+                    })
                     .find(|disk| disk.is(&information));
                 let Some(disk) = disk else {
                     continue;
@@ -114,6 +116,7 @@ impl LioProvider {
         record.presented = true;
         record.places = places;
         self.records.put(&record)?;
+        self.discard_stale(&record)?;
         for at in 0..record.places.len() {
             let place = record.places[at].clone();
             let number = self.show_at(&record, &store, &place)?;
@@ -131,7 +134,7 @@ impl LioProvider {
     ) -> Result<u32, ProviderError> {
         let port = &place.port;
         let nexuses = self.roots.nexuses(port);
-        let mut taken = self.roots.numbers(port)?;
+        let mut taken = self.roots.taken_numbers(port)?;
         let mut wanted = place.number;
         let mut mistaken = None;
         for _ in 0..ATTEMPTS {
@@ -141,6 +144,7 @@ impl LioProvider {
                 .into_iter()
                 .find(|one| one.hba == store.hba && one.name == store.name);
             let number = if let Some(mapped) = mapped {
+                self.roots.admit(port, mapped.number)?;
                 mapped.number
             } else {
                 // Whatever disk is left at the number is of a LUN that had it before.
@@ -154,11 +158,13 @@ impl LioProvider {
                 }
                 number
             };
-            match self.prove_at(record, port, &nexuses, number)? {
+            match self.prove_at(record, port, number)? {
                 Ok(()) => return Ok(number),
                 Err(wrong) => {
-                    for nexus in &nexuses {
-                        disk::delete(&self.roots, *nexus, number)?;
+                    for view in self.roots.views(port)? {
+                        if let Some(seen) = view.number(number) {
+                            disk::delete(&self.roots, view.nexus, seen)?;
+                        }
                     }
                     self.roots.unmap(port, number)?;
                     taken.push(number);
@@ -180,15 +186,27 @@ impl LioProvider {
         &self,
         record: &Record,
         port: &Port,
-        nexuses: &[Nexus],
         number: u32,
     ) -> Result<Result<(), Mistaken>, ProviderError> {
         let information = record.information();
-        for nexus in nexuses {
-            if Disk::at(&self.roots, *nexus, number).is_none() {
-                self.scan(port, *nexus, number)?;
+        for view in self.roots.views(port)? {
+            let nexus = view.nexus;
+            let Some(seen) = view.number(number) else {
+                return Err(ProviderError::veto(format!(
+                    "LUN {number} of {} is not listed for this host",
+                    port.target
+                )));
+            };
+            if port.fabric == Fabric::Iscsi {
+                // One that was another LUN's would keep what was cached of that.
+                let fresh = Disk::at(&self.roots, nexus, seen)
+                    .is_some_and(|disk| disk.is(&information) && disk.sectors() != Some(0));
+                if !fresh {
+                    disk::delete(&self.roots, nexus, seen)?;
+                    self.scan(nexus, seen)?;
+                }
             }
-            let disk = Disk::wait(&self.roots, *nexus, number).ok_or_else(|| {
+            let disk = Disk::wait(&self.roots, nexus, seen).ok_or_else(|| {
                 ProviderError::veto(format!(
                     "no disk came for LUN {number} of {} on SCSI host {}",
                     port.target, nexus.host
@@ -201,17 +219,43 @@ impl LioProvider {
         Ok(Ok(()))
     }
 
-    /// Has the host look for one LUN. The loopback fabric brings its disks by itself.
-    fn scan(&self, port: &Port, nexus: Nexus, number: u32) -> Result<(), ProviderError> {
-        if port.fabric == Fabric::Loopback {
-            return Ok(());
-        }
+    /// Has the host look for one LUN; the loopback fabric brings its disks by itself.
+    fn scan(&self, nexus: Nexus, number: u32) -> Result<(), ProviderError> {
         let path = self
             .roots
             .sys
             .join(format!("class/scsi_host/host{}/scan", nexus.host));
         std::fs::write(&path, format!("{} {} {number}", nexus.channel, nexus.id))
             .map_err(io_failed("scan by", &path))
+    }
+
+    /// Takes away disks that were this copy's and lead elsewhere now: over iSCSI a disk outlives the mapping
+    /// by which it came.
+    fn discard_stale(&self, record: &Record) -> Result<(), ProviderError> {
+        let information = record.information();
+        let store = self.roots.backstore_of(record)?;
+        let mappings = match &store {
+            Some(store) => self.roots.mappings_of(store)?,
+            None => Vec::new(),
+        };
+        for Place { port, .. } in &record.places {
+            if port.fabric == Fabric::Loopback {
+                continue;
+            }
+            for view in self.roots.views(port)? {
+                for seen in self.roots.scsi_devices(view.nexus)? {
+                    let leads_here = mappings
+                        .iter()
+                        .any(|one| one.port == *port && view.number(one.number) == Some(seen));
+                    let claims = Disk::at(&self.roots, view.nexus, seen)
+                        .is_some_and(|disk| disk.is(&information));
+                    if claims && !leads_here {
+                        disk::delete(&self.roots, view.nexus, seen)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Withdraws copies that nobody uses: all or none. Repeatable.
@@ -242,18 +286,17 @@ impl LioProvider {
                 _ => Ok(()),
             }
         })?;
-        let Some(store) = self.roots.backstore_of(record)? else {
-            return Ok(());
-        };
-        for mapping in self.roots.mappings_of(&store)? {
-            self.roots.unmap(&mapping.port, mapping.number)?;
-            if mapping.port.fabric == Fabric::Loopback {
-                for nexus in self.roots.nexuses(&mapping.port) {
-                    disk::wait_gone(&self.roots.scsi_device(nexus, mapping.number))?;
+        if let Some(store) = self.roots.backstore_of(record)? {
+            for mapping in self.roots.mappings_of(&store)? {
+                self.roots.unmap(&mapping.port, mapping.number)?;
+                if mapping.port.fabric == Fabric::Loopback {
+                    for nexus in self.roots.nexuses(&mapping.port) {
+                        disk::wait_gone(&self.roots.scsi_device(nexus, mapping.number))?;
+                    }
                 }
             }
         }
-        Ok(())
+        self.discard_stale(record)
     }
 
     /// Calls for each place of a copy, with the disk there if it is that copy.
@@ -263,10 +306,13 @@ impl LioProvider {
         };
         let information = record.information();
         for mapping in self.roots.mappings_of(&store)? {
-            for nexus in self.roots.nexuses(&mapping.port) {
-                let disk = Disk::at(&self.roots, nexus, mapping.number)
-                    .filter(|disk| disk.is(&information));
-                call(&mapping.port, nexus, mapping.number, disk)?;
+            for view in self.roots.views(&mapping.port)? {
+                let Some(seen) = view.number(mapping.number) else {
+                    continue;
+                };
+                let disk =
+                    Disk::at(&self.roots, view.nexus, seen).filter(|disk| disk.is(&information));
+                call(&mapping.port, view.nexus, seen, disk)?;
             }
         }
         Ok(())

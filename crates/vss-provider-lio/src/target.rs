@@ -9,8 +9,9 @@ use std::path::Path;
 use vss_provider::ProviderError;
 
 use crate::error::io_failed;
+use crate::iscsi::lun_of;
 use crate::records::{Record, Storage};
-use crate::tree::{Backstore, Mapping, Port, Roots, folders, word};
+use crate::tree::{Backstore, Mapping, Port, Roots, folders, free_number, numbered, word};
 
 /// The attributes by which a backstore behaves, as far as they can be set on a copy.
 const ATTRIBUTES: &[&str] = &[
@@ -210,39 +211,67 @@ impl Roots {
         Ok(true)
     }
 
-    /// Shows a LUN to the initiators that this host is, where the portal group lists who sees what.
-    fn admit(&self, port: &Port, number: u32) -> Result<(), ProviderError> {
-        let acls = self.port(port).join("acls");
-        for initiator in self.initiators(port) {
-            let acl = acls.join(&initiator);
-            if !acl.exists() {
+    /// Shows a LUN to the initiators that this host is, where the portal group lists who sees what; under the
+    /// same number, if that is free there. Repeatable.
+    pub(crate) fn admit(&self, port: &Port, number: u32) -> Result<(), ProviderError> {
+        for list in self.access_lists(port) {
+            let mut taken = Vec::new();
+            let mut listed = false;
+            for name in folders(&list)? {
+                let Some(seen) = numbered::<u32>(&name, "lun_") else {
+                    continue;
+                };
+                // What a crash left without a link is taken again.
+                if let Some(lun) = lun_of(&list.join(name)) {
+                    taken.push(seen);
+                    listed |= lun == number;
+                }
+            }
+            if listed {
                 continue;
             }
-            let mapped = acl.join(format!("lun_{number}"));
+            let mapped = list.join(format!("lun_{}", free_number(Some(number), &taken)));
             match fs::create_dir(&mapped) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => made.map_err(io_failed("make the LUN", &mapped))?,
             }
             let link = mapped.join(LINK);
-            match symlink(self.lun(port, number), &link) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                linked => linked.map_err(io_failed("map the LUN by", &link))?,
-            }
+            symlink(self.lun(port, number), &link).map_err(io_failed("map the LUN by", &link))?;
         }
         Ok(())
+    }
+
+    /// The numbers that nobody else may get: those of the portal group, and those that this host sees in it.
+    pub(crate) fn taken_numbers(&self, port: &Port) -> Result<Vec<u32>, ProviderError> {
+        let mut taken = self.numbers(port)?;
+        for list in self.access_lists(port) {
+            for name in folders(&list)? {
+                if lun_of(&list.join(&name)).is_some() {
+                    taken.extend(numbered::<u32>(&name, "lun_"));
+                }
+            }
+        }
+        Ok(taken)
     }
 
     /// Removes a LUN; the backstore stays. Repeatable.
     pub(crate) fn unmap(&self, port: &Port, number: u32) -> Result<(), ProviderError> {
         let acls = self.port(port).join("acls");
         let lun = self.lun(port, number);
+        let same = format!("lun_{number}");
         for initiator in folders(&acls)? {
-            for mapped in folders(&acls.join(&initiator))? {
-                let mapped = acls.join(&initiator).join(mapped);
-                if mapped_to(&mapped, &format!("lun_{number}")) {
-                    unlink(&mapped)?;
-                    remove_folder(&mapped)?;
+            for name in folders(&acls.join(&initiator))? {
+                if numbered::<u32>(&name, "lun_").is_none() {
+                    continue;
                 }
+                let mapped = acls.join(&initiator).join(&name);
+                match lun_of(&mapped) {
+                    Some(leads) if leads == number => unlink(&mapped)?,
+                    // A crash came before its link.
+                    None if name == same => {}
+                    _ => continue,
+                }
+                remove_folder(&mapped)?;
             }
         }
         unlink(&lun)?;
@@ -271,17 +300,6 @@ fn hba_of(record: &Record) -> String {
     };
     let (first, ..) = record.serial.as_fields();
     format!("{kind}_{}", FIRST_HBA + (first >> 4))
-}
-
-/// Whether the link in a folder leads to a folder of this name.
-fn mapped_to(folder: &Path, name: &str) -> bool {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return false;
-    };
-    entries.flatten().any(|entry| {
-        fs::read_link(entry.path())
-            .is_ok_and(|leads| leads.file_name().is_some_and(|last| last == name))
-    })
 }
 
 /// Removes the links in a folder of configfs.

@@ -109,7 +109,7 @@ pub(crate) struct Nexus {
 
 impl Nexus {
     /// `H:C:I`, as in sysfs and in the `address` of a loopback portal group.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().split(':').map(str::parse);
         let mut next = || parts.next()?.ok();
         let found = Self {
@@ -144,6 +144,16 @@ impl Roots {
             .join("class/scsi_device")
             .join(format!("{host}:{channel}:{id}:{number}"))
             .join("device")
+    }
+
+    /// The numbers of the SCSI devices at a place, disks or not.
+    pub(crate) fn scsi_devices(&self, nexus: Nexus) -> Result<Vec<u32>, ProviderError> {
+        let Nexus { host, channel, id } = nexus;
+        let prefix = format!("{host}:{channel}:{id}:");
+        Ok(folders(&self.sys.join("class/scsi_device"))?
+            .iter()
+            .filter_map(|name| numbered(name, &prefix))
+            .collect())
     }
 
     /// All backstores. None where the target's modules are not loaded.
@@ -227,60 +237,15 @@ impl Roots {
                     .collect()
             }
             Fabric::Iscsi => {
-                if word(&folder.join("enable")).as_deref() != Some("1") {
+                if !self.is_enabled(port) {
                     return Vec::new();
                 }
                 self.sessions(port)
+                    .iter()
+                    .filter_map(|session| self.place(session))
+                    .collect()
             }
         }
-    }
-
-    /// The names by which this host's initiator is logged in to a portal group.
-    pub(crate) fn initiators(&self, port: &Port) -> Vec<String> {
-        let root = self.sys.join("class/iscsi_session");
-        self.session_names(port)
-            .iter()
-            .filter_map(|session| word(&root.join(session).join("initiatorname")))
-            .collect()
-    }
-
-    fn session_names(&self, port: &Port) -> Vec<String> {
-        if port.fabric != Fabric::Iscsi {
-            return Vec::new();
-        }
-        let root = self.sys.join("class/iscsi_session");
-        let mut names = folders(&root).unwrap_or_default();
-        names.retain(|session| {
-            let folder = root.join(session);
-            word(&folder.join("targetname")).as_deref() == Some(&port.target)
-                && word(&folder.join("tpgt")).as_deref() == Some(&port.tag.to_string())
-        });
-        names
-    }
-
-    /// The places of the sessions of this host's initiator with an iSCSI target.
-    fn sessions(&self, port: &Port) -> Vec<Nexus> {
-        let root = self.sys.join("class/iscsi_session");
-        let mut found = Vec::new();
-        for session in self.session_names(port) {
-            // `device` is the session below its host: `target3:0:0`, once a LUN was found.
-            let folder = root.join(session).join("device");
-            let place = folders(&folder)
-                .unwrap_or_default()
-                .iter()
-                .find_map(|name| Nexus::parse(name.strip_prefix("target")?));
-            let host = || {
-                let path = fs::canonicalize(&folder).ok()?;
-                let host = path.parent()?.file_name()?.to_str()?.strip_prefix("host")?;
-                Some(Nexus {
-                    host: host.parse().ok()?,
-                    channel: 0,
-                    id: 0,
-                })
-            };
-            found.extend(place.or_else(host));
-        }
-        found
     }
 }
 
@@ -386,7 +351,8 @@ pub(crate) fn folders(folder: &Path) -> Result<Vec<String>, ProviderError> {
     Ok(names)
 }
 
-fn numbered<T: std::str::FromStr>(name: &str, prefix: &str) -> Option<T> {
+/// The number in a name of this form.
+pub(crate) fn numbered<T: std::str::FromStr>(name: &str, prefix: &str) -> Option<T> {
     name.strip_prefix(prefix)?.parse().ok()
 }
 

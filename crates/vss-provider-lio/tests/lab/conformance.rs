@@ -1,4 +1,4 @@
-//! The conformance suite over the loopback fabric.
+//! The conformance suite over the loopback fabric and iSCSI.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +12,7 @@ use vss_provider::conformance::Harness;
 use vss_provider_lio::LioProvider;
 
 use crate::lio::{self, Lab, Store, groups};
+use crate::wire::{Access, Wire};
 
 /// What originals and copies lie on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,32 +21,72 @@ enum On {
     Thin,
 }
 
-struct Loopback {
+/// How the host reaches its target.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+enum Way {
+    Loopback(Lab),
+    Wire(Wire),
+}
+
+impl Way {
+    fn lab(&mut self) -> &mut Lab {
+        match self {
+            Self::Loopback(lab) => lab,
+            Self::Wire(wire) => &mut wire.lab,
+        }
+    }
+
+    fn map(&mut self, store: &Store) {
+        let number = self.lab().next_number();
+        match self {
+            Self::Loopback(lab) => lab.map(store, number),
+            Self::Wire(wire) => drop(wire.map(store, number, number)),
+        }
+    }
+
+    fn unmap(&mut self, name: &str) {
+        let number = self.lab().number_of(name).unwrap();
+        match self {
+            Self::Loopback(lab) => lab.unmap(number),
+            Self::Wire(wire) => wire.unmap(number),
+        }
+    }
+}
+
+struct Host {
     // Dropped before the target goes.
     provider: LioProvider,
     on: On,
-    lab: Lab,
+    way: Way,
+    /// Images of originals and copies.
+    images: PathBuf,
     originals: BTreeMap<String, Store>,
 }
 
-impl Loopback {
+impl Host {
     fn on_files() -> Self {
-        Self::open(Lab::new(), On::Files, BTreeMap::new())
+        Self::open(Way::Loopback(Lab::new()), On::Files, BTreeMap::new())
     }
 
     fn on_thin() -> Self {
-        Self::open(Lab::new(), On::Thin, BTreeMap::new())
+        Self::open(Way::Loopback(Lab::new()), On::Thin, BTreeMap::new())
     }
 
-    fn open(lab: Lab, on: On, originals: BTreeMap<String, Store>) -> Self {
-        let mut provider = lab.open();
+    fn by_wire() -> Self {
+        let way = Way::Wire(Wire::new(Access::Listed));
+        Self::open(way, On::Files, BTreeMap::new())
+    }
+
+    fn open(mut way: Way, on: On, originals: BTreeMap<String, Store>) -> Self {
+        let mut provider = way.lab().open();
         if on == On::Thin {
             provider = provider.on_volumes_of(Arc::new(LvmThin::new()));
         }
         Self {
             provider,
             on,
-            lab,
+            images: way.lab().images.clone(),
+            way,
             originals,
         }
     }
@@ -61,16 +102,16 @@ impl Loopback {
 }
 
 /// Thin volumes outlive what they were made for.
-impl Drop for Loopback {
+impl Drop for Host {
     fn drop(&mut self) {
-        if self.on == On::Thin && self.lab.port.exists() {
-            self.lab.power_off();
+        if self.on == On::Thin && self.way.lab().port.exists() {
+            self.way.lab().power_off();
             groups::clear();
         }
     }
 }
 
-impl Harness for Loopback {
+impl Harness for Host {
     type Provider = LioProvider;
 
     fn provider(&self) -> &LioProvider {
@@ -79,14 +120,14 @@ impl Harness for Loopback {
 
     fn create_original(&mut self, name: &str, content: &[u8], sector_size: u32) {
         let store = match self.on {
-            On::Files => self.lab.store(name, content, sector_size),
+            On::Files => self.way.lab().store(name, content, sector_size),
             On::Thin => {
                 let device = PathBuf::from(groups::thin(sector_size, name));
                 lio::write(&device, 0, content);
-                self.lab.store_on(name, &device)
+                self.way.lab().store_on(name, &device)
             }
         };
-        self.lab.map(&store, self.lab.next_number());
+        self.way.map(&store);
         self.originals.insert(name.to_owned(), store);
     }
 
@@ -99,11 +140,11 @@ impl Harness for Loopback {
     }
 
     fn mask_original(&mut self, name: &str) {
-        self.lab.unmap(self.lab.number_of(name).unwrap());
+        self.way.unmap(name);
     }
 
     fn present_original(&mut self, name: &str) {
-        self.lab.map(&self.originals[name], self.lab.next_number());
+        self.way.map(&self.originals[name]);
     }
 
     fn read_device(&self, path: &Path, offset: u64, len: usize) -> Vec<u8> {
@@ -122,17 +163,17 @@ impl Harness for Loopback {
 
     fn stored_luns(&self) -> usize {
         match self.on {
-            On::Files => fs::read_dir(&self.lab.images).unwrap().count(),
+            On::Files => fs::read_dir(&self.images).unwrap().count(),
             On::Thin => groups::count(),
         }
     }
 
     fn restart(self) -> Self {
         let mut old = self;
-        let lab = std::mem::take(&mut old.lab);
+        let way = std::mem::replace(&mut old.way, Way::Loopback(Lab::default()));
         let (on, originals) = (old.on, std::mem::take(&mut old.originals));
         drop(old);
-        Self::open(lab, on, originals)
+        Self::open(way, on, originals)
     }
 
     fn foreign_lun(&self) -> LunInformation {
@@ -157,9 +198,56 @@ impl Harness for Loopback {
 }
 
 mod on_files {
-    vss_provider::conformance_tests!(super::Loopback::on_files);
+    vss_provider::conformance_tests!(super::Host::on_files);
 }
 
+macro_rules! checks {
+    ($open:path: $($name:ident,)*) => {
+        $(#[test]
+        fn $name() -> Result<(), CheckFailure> {
+            run_named(stringify!($name), $open)
+        })*
+
+        #[test]
+        #[ignore = "takes minutes"]
+        fn every_check() {
+            run_all($open);
+        }
+    };
+}
+
+/// The checks in which the storage has a part: LVM's commands are slow in the lab.
 mod on_thin {
-    vss_provider::conformance_tests!(super::Loopback::on_thin);
+    use vss_provider::conformance::{CheckFailure, run_all, run_named};
+
+    use super::Host;
+
+    checks! {
+        Host::on_thin:
+        copy_holds_the_instant,
+        copy_keeps_the_sector_size,
+        lun_of_two_volumes_is_copied_once,
+        located_copy_is_read_write,
+        abort_after_pre_commit,
+        abort_after_locate,
+        mask_withdraws_and_keeps,
+        empty_reclaims,
+        half_made_sets_go,
+        finished_copies_outlive_a_crash,
+    }
+}
+
+/// The checks in which the fabric has a part: so are the initiator's.
+mod by_wire {
+    use vss_provider::conformance::{CheckFailure, run_all, run_named};
+
+    use super::Host;
+
+    checks! {
+        Host::by_wire:
+        copy_holds_the_instant,
+        copy_keeps_the_sector_size,
+        mask_withdraws_and_keeps,
+        finished_copies_outlive_a_crash,
+    }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use vss_lab::guest::{in_lab, run, wait_until, without_udev};
 use vss_provider_lio::LioProvider;
 
-const TARGET: &str = "/sys/kernel/config/target";
+pub(crate) const TARGET: &str = "/sys/kernel/config/target";
 
 /// Volume groups with a pool, one for each sector size; the same for all tests.
 pub(crate) mod groups {
@@ -59,7 +59,7 @@ pub(crate) mod groups {
 }
 
 /// A file system with shared extents, the same for all tests.
-fn images() -> &'static Path {
+pub(crate) fn images() -> &'static Path {
     in_lab();
     static IMAGES: OnceLock<PathBuf> = OnceLock::new();
     IMAGES.get_or_init(|| {
@@ -103,12 +103,18 @@ pub(crate) struct Store {
 impl Lab {
     pub(crate) fn new() -> Self {
         let id = Uuid::new_v4().simple().to_string();
-        let folder = images().join(&id);
-        let port = Path::new(TARGET).join(format!("loopback/naa.5001405{}/tpgt_1", &id[..9]));
-        fs::create_dir_all(&port).unwrap();
-        fs::write(port.join("nexus"), format!("naa.6001405{}", &id[..9])).unwrap();
+        let port = format!("loopback/naa.5001405{}/tpgt_1", &id[..9]);
+        let lab = Self::at(&Path::new(TARGET).join(port));
+        fs::write(lab.port.join("nexus"), format!("naa.6001405{}", &id[..9])).unwrap();
+        lab
+    }
+
+    /// With a portal group of any fabric, which is made.
+    pub(crate) fn at(port: &Path) -> Self {
+        let folder = images().join(Uuid::new_v4().simple().to_string());
+        fs::create_dir_all(port).unwrap();
         let lab = Self {
-            port,
+            port: port.to_owned(),
             images: folder.join("images"),
             records: folder.join("records"),
             next: 0,
@@ -250,7 +256,7 @@ impl Drop for Lab {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -260,7 +266,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn luns(port: &Path) -> Vec<PathBuf> {
+pub(crate) fn luns(port: &Path) -> Vec<PathBuf> {
     let folder = port.join("lun");
     names(&folder)
         .into_iter()
@@ -268,13 +274,13 @@ fn luns(port: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn link_of(lun: &Path) -> Option<PathBuf> {
+pub(crate) fn link_of(lun: &Path) -> Option<PathBuf> {
     fs::read_dir(lun)
         .ok()?
         .find_map(|entry| fs::read_link(entry.ok()?.path()).ok())
 }
 
-fn remove_lun(lun: &Path) {
+pub(crate) fn remove_lun(lun: &Path) {
     for entry in fs::read_dir(lun).unwrap() {
         let path = entry.unwrap().path();
         if path.is_symlink() {

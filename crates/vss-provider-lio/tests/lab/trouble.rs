@@ -13,9 +13,9 @@ use vss_provider_lio::LioProvider;
 
 use crate::lio::{Lab, Store, read, write};
 
-const LEN: usize = 1 << 20;
+pub(crate) const LEN: usize = 1 << 20;
 
-fn byte(tag: u8) -> Vec<u8> {
+pub(crate) fn byte(tag: u8) -> Vec<u8> {
     vec![tag; LEN]
 }
 
@@ -27,7 +27,7 @@ fn one() -> (Lab, Store) {
     (lab, store)
 }
 
-fn seen(provider: &LioProvider, name: &str) -> Option<(PathBuf, LunInformation)> {
+pub(crate) fn seen(provider: &LioProvider, name: &str) -> Option<(PathBuf, LunInformation)> {
     provider
         .presented_luns()
         .unwrap()
@@ -36,7 +36,7 @@ fn seen(provider: &LioProvider, name: &str) -> Option<(PathBuf, LunInformation)>
         .map(|lun| (lun.device, lun.information))
 }
 
-fn device_of(provider: &LioProvider, lun: &LunInformation) -> Option<PathBuf> {
+pub(crate) fn device_of(provider: &LioProvider, lun: &LunInformation) -> Option<PathBuf> {
     provider
         .presented_luns()
         .unwrap()
@@ -46,7 +46,7 @@ fn device_of(provider: &LioProvider, lun: &LunInformation) -> Option<PathBuf> {
 }
 
 /// Does the first phases of a creation; gives the set and the original.
-fn begin(provider: &LioProvider, phases: usize) -> (SetId, PathBuf, LunInformation) {
+pub(crate) fn begin(provider: &LioProvider, phases: usize) -> (SetId, PathBuf, LunInformation) {
     let set = SetId::from_uuid(Uuid::new_v4());
     let (device, original) = seen(provider, "lio:db").unwrap();
     let mut luns = [original.clone()];
@@ -84,7 +84,7 @@ fn begin(provider: &LioProvider, phases: usize) -> (SetId, PathBuf, LunInformati
 }
 
 /// A finished copy, visible.
-fn copied(provider: &LioProvider) -> (LunInformation, LunInformation) {
+pub(crate) fn copied(provider: &LioProvider) -> (LunInformation, LunInformation) {
     let (_, device, original) = begin(provider, 8);
     let copy = provider
         .get_target_luns(&[device], std::slice::from_ref(&original))
@@ -93,7 +93,7 @@ fn copied(provider: &LioProvider) -> (LunInformation, LunInformation) {
     (copy, original)
 }
 
-fn mask(
+pub(crate) fn mask(
     provider: &LioProvider,
     copy: &LunInformation,
     original: &LunInformation,
