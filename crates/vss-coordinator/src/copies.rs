@@ -189,6 +189,18 @@ fn restore_set(engine: &Engine, mut record: SetRecord, instant: &Instant) -> Vec
     audit.events
 }
 
+/// Presents the copies of a set that are not on this host, which they are not after a reboot, read-only.
+/// Those that are there are left as they are.
+pub(crate) fn present_missing(engine: &Engine, set: &SetRecord, events: &mut Vec<Event>) {
+    for lun in &set.luns {
+        let is_there =
+            world::presented(&engine.providers).is_ok_and(|luns| find(&luns, lun).is_some());
+        if !is_there {
+            present(engine, lun, events);
+        }
+    }
+}
+
 /// Finds a copy, presenting it if need be, and sees that it is read-only.
 fn present(engine: &Engine, lun: &LunRecord, events: &mut Vec<Event>) -> Option<PathBuf> {
     let device_now = || {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use disk_identity::PatchState;
-use vss_model::{Disposition, Error};
-use vss_service::{AuditRecord, BreakPlan, DiskPlan, OperationKind, SetRecord};
+use vss_model::{Disposition, Error, ErrorKind};
+use vss_service::{AuditRecord, BreakPlan, DiskPlan, LunRecord, OperationKind, SetRecord};
 
 use super::convert::{Devices, convert, is_overtaken, take_back};
 use super::run::{self, BreakRequest, conclude, disk_reports, mask};
 use crate::catalogue::JournalEntry;
+use crate::copies;
 use crate::engine::Engine;
 use crate::job::{Job, JobFailure, OperationHead};
 use crate::operations::Listeners;
@@ -35,7 +36,23 @@ pub(crate) fn recover(
         let ending = mask(engine, set, plan, None, &mut audit);
         return conclude(engine, set, ending, audit);
     }
+    // A reboot withdraws copies; one that nobody looks at may be half changed.
+    copies::present_missing(engine, set, &mut audit.events);
     let presented = world::presented(&engine.providers)?;
+    let missing = set
+        .luns
+        .iter()
+        .find(|lun| find(&presented, lun).is_none() && is_changed(plan, lun));
+    if let Some(lun) = missing {
+        return Err(Error::new(
+            ErrorKind::MissingDisk,
+            format!(
+                "LUN {} of the set is not visible on this host, and may be half changed",
+                lun.name
+            ),
+        )
+        .with_hint("bring it back, and start again"));
+    }
     // The provider is told before the first write, so once anything is written it has agreed.
     let begun = set.luns.iter().any(|lun| {
         let Some(disk) = plan.disks.iter().find(|disk| disk.lun == lun.name) else {
@@ -81,6 +98,13 @@ pub(crate) fn recover(
             "a recovery was cancelled, which nobody can do",
         )),
     }
+}
+
+/// True when the plan writes to this LUN.
+fn is_changed(plan: &BreakPlan, lun: &LunRecord) -> bool {
+    plan.disks
+        .iter()
+        .any(|disk| disk.lun == lun.name && !(disk.patch.is_empty() && disk.fallback.is_empty()))
 }
 
 /// True when anything of the plan may be on the disk already.
