@@ -99,6 +99,11 @@ const LAB: &[Oracle] = &[
         checks: "LVM thin pools in the lab",
     },
     Oracle {
+        program: "strace",
+        package: "strace",
+        checks: "power cuts of a whole host",
+    },
+    Oracle {
         program: "cryptsetup",
         package: "cryptsetup-bin",
         checks: "encrypted volumes in the lab",

@@ -1,5 +1,6 @@
 //! The program on real block devices, in the laboratory.
 
+mod kills;
 mod loops;
 mod refusals;
 mod snapshots;

@@ -1,0 +1,132 @@
+//! What a program under `strace` does to the world, step by step.
+
+use std::collections::HashMap;
+
+/// System calls to be seen. [`Steps`] leaves out those of them that change nothing that lasts.
+pub(crate) const CALLS: &str = "fsync,fdatasync,syncfs,io_submit,execve,ioctl,pwrite64,rename,renameat,\
+renameat2,symlink,symlinkat,unlink,unlinkat";
+
+/// How long each such call takes to come back once it is done, in µs: so long that the power is cut before
+/// the next. There are hundreds of calls that only ask, so these wait less.
+pub(crate) const DELAYS: &[(&str, u32)] = &[
+    (
+        "fsync,fdatasync,syncfs,io_submit,execve,symlink,symlinkat,rename,renameat,renameat2,\
+unlink,unlinkat",
+        8000,
+    ),
+    ("ioctl", 4000),
+    ("pwrite64", 2000),
+];
+
+/// Controls of devices and file systems that change something.
+const CONTROLS: &[&str] = &[
+    "FIFREEZE",
+    "FITHAW",
+    "BLKROSET",
+    "DM_DEV_CREATE",
+    "DM_DEV_REMOVE",
+    "DM_DEV_RENAME",
+    "DM_DEV_SUSPEND",
+    "DM_TABLE_LOAD",
+    "DM_TARGET_MSG",
+];
+
+/// Lines of `strace -f -y` to steps.
+#[derive(Default)]
+pub(crate) struct Steps {
+    /// What was said of calls that have not come back, by process.
+    begun: HashMap<String, String>,
+}
+
+impl Steps {
+    /// The step that this line completes, if it does.
+    pub(crate) fn line(&mut self, line: &str) -> Option<String> {
+        let (process, call) = line.trim_start().split_once(char::is_whitespace)?;
+        let call = call.trim_start();
+        if let Some(beginning) = call.strip_suffix("<unfinished ...>") {
+            self.begun
+                .insert(process.to_owned(), beginning.trim_end().to_owned());
+            return None;
+        }
+        let whole = match call.strip_prefix("<... ") {
+            Some(resumed) => {
+                let (_, end) = resumed.split_once("resumed>")?;
+                self.begun.remove(process)? + end
+            }
+            None => call.to_owned(),
+        };
+        is_step(&whole).then_some(whole)
+    }
+}
+
+fn is_step(call: &str) -> bool {
+    if call.contains(") = -1 ") {
+        return false;
+    }
+    let Some((name, arguments)) = call.split_once('(') else {
+        return false;
+    };
+    match name {
+        "ioctl" => CONTROLS.iter().any(|control| {
+            arguments
+                .split([' ', ',', ')'])
+                .any(|word| word == *control)
+        }),
+        "io_submit" => arguments.contains("PWRITE"),
+        // Pages of the catalogue count once they are synced.
+        "pwrite64" => arguments.contains("</dev/"),
+        "unlink" | "unlinkat" => arguments.contains("/dev/vss"),
+        _ => true,
+    }
+}
+
+/// Whether this step is the keeper's, which suspends a device.
+pub(crate) fn is_suspension(step: &str) -> bool {
+    step.contains("DM_DEV_SUSPEND") && step.contains("DM_SUSPEND_FLAG|DM_SKIP_LOCKFS_FLAG}] =>")
+}
+
+#[test]
+fn steps_are_calls_that_came_back_and_changed_something() {
+    let suspend = "ioctl(6</dev/mapper/control>, DM_DEV_SUSPEND, [{uuid=\"LVM-x\", flags=DM_SUSPEND_FLAG|DM_SKIP_LOCKFS_FLAG}]";
+    let begun = format!("866   {suspend} <unfinished ...>");
+    let cases: &[(&str, Option<&str>)] = &[
+        (
+            "839   fsync(9</s/catalogue.db-wal>) = 0",
+            Some("fsync(9</s/catalogue.db-wal>) = 0"),
+        ),
+        (
+            "839   pwrite64(9</s/catalogue.db-wal>, \"\"..., 24, 0) = 24",
+            None,
+        ),
+        (
+            "839   pwrite64(9</dev/mapper/v-d>, \"\"..., 512, 0) = 512",
+            Some("pwrite64(9</dev/mapper/v-d>, \"\"..., 512, 0) = 512"),
+        ),
+        ("839   ioctl(4</dev/x>, BLKGETSIZE64, [4096]) = 0", None),
+        (
+            "864   ioctl(4</mnt/a>, FIFREEZE)        = 0",
+            Some("ioctl(4</mnt/a>, FIFREEZE)        = 0"),
+        ),
+        (&begun, None),
+        ("867   <... ioctl resumed>) = 0", None),
+        ("840   unlink(\"/run/lock/lvm/V_v\") = 0", None),
+        (
+            "839   unlink(\"/dev/vss/x\") = -1 ENOENT (No such file or directory)",
+            None,
+        ),
+        ("839   +++ exited with 0 +++", None),
+    ];
+    let mut steps = Steps::default();
+    for (line, step) in cases {
+        assert_eq!(steps.line(line).as_deref(), *step, "{line}");
+    }
+    let resumed = steps
+        .line("866   <... ioctl resumed> => [{name=\"v-a\", flags=DM_EXISTS_FLAG}]) = 0")
+        .unwrap();
+    assert!(
+        resumed.starts_with(suspend) && is_suspension(&resumed),
+        "{resumed}"
+    );
+    let resume = suspend.replace("DM_SUSPEND_FLAG|DM_SKIP_LOCKFS_FLAG", "0");
+    assert!(!is_suspension(&format!("{resume} => [{{}}]) = 0")));
+}
