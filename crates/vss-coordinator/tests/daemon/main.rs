@@ -26,6 +26,8 @@ mod matrix;
 mod oracles;
 #[path = "../it/refusals.rs"]
 mod refusals;
+#[path = "../it/rest.rs"]
+mod rest;
 #[path = "../it/shutdown.rs"]
 mod shutdown;
 mod tier;

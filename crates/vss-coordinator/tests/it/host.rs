@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use disk_identity::{DiskRead, DiskWrite};
-use host_view::{DevNo, HostView};
+use host_view::{DevNo, HostView, Roots};
 use uuid::Uuid;
-use vss_coordinator::{AtRest, Disk, Ground, Hold, HoldState, Host, HostDisk, LinuxHost};
-use vss_model::{Error, SnapshotId, Timestamp};
+use vss_coordinator::{
+    AtRest, Disk, Freezing, Ground, Hold, HoldState, Host, HostDisk, LinuxHost, Released,
+};
+use vss_model::{Error, ErrorKind, SnapshotId, Timestamp};
 
 #[derive(Default)]
 pub(crate) struct FakeHost {
@@ -22,10 +24,100 @@ pub(crate) struct FakeHost {
     ids: AtomicU64,
     /// What it was told to let go of.
     pub(crate) let_go: Mutex<Vec<Ground>>,
+    /// Where it reads its devices and mounts; the real host's if there is none.
+    pub(crate) roots: Mutex<Option<Roots>>,
+    /// Files that it shows as block devices.
+    pub(crate) numbers: Mutex<Vec<(PathBuf, DevNo)>>,
+    /// How file systems and devices come to rest; really, if there is none.
+    pub(crate) rest: Mutex<Option<Arc<Script>>>,
     /// How often the host has been started anew.
     pub(crate) boots: AtomicU64,
     /// Seconds that the clock is ahead of the real one.
     pub(crate) ahead: AtomicU64,
+}
+
+/// How file systems and devices come to rest, and what was done about it.
+#[derive(Default)]
+pub(crate) struct Script {
+    /// Steps so far, of whoever writes to it.
+    steps: Mutex<Vec<String>>,
+    /// What becomes of each file system; frozen, where nothing is said.
+    pub(crate) freezing: Mutex<Vec<Freezing>>,
+    /// The step that fails.
+    pub(crate) fails: Mutex<Option<&'static str>>,
+    /// What was let go of too early.
+    pub(crate) lost: Mutex<Vec<String>>,
+    /// Runs right before the first freeze.
+    pub(crate) at_freeze: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Script {
+    pub(crate) fn step(&self, step: &str) {
+        self.steps.lock().unwrap().push(step.to_owned());
+    }
+
+    pub(crate) fn take_steps(&self) -> Vec<String> {
+        std::mem::take(&mut self.steps.lock().unwrap())
+    }
+
+    fn pass(&self, step: &str, kind: ErrorKind) -> Result<(), Error> {
+        self.step(step);
+        if self
+            .fails
+            .lock()
+            .unwrap()
+            .is_some_and(|fails| fails == step)
+        {
+            return Err(Error::new(kind, format!("injected failure of {step}")));
+        }
+        Ok(())
+    }
+}
+
+/// A rest by script; its end is a step too, asked for or not.
+struct Scripted {
+    script: Arc<Script>,
+    file_systems: usize,
+    asked: bool,
+}
+
+impl AtRest for Scripted {
+    fn flush(&mut self) -> Result<(), Error> {
+        self.script.pass("flush", ErrorKind::FlushWritesTimeout)
+    }
+
+    fn freeze(&mut self) -> Result<Vec<Freezing>, Error> {
+        if let Some(hook) = self.script.at_freeze.lock().unwrap().take() {
+            hook();
+        }
+        self.script.pass("freeze", ErrorKind::HoldWritesTimeout)?;
+        let mut freezing = self.script.freezing.lock().unwrap().clone();
+        freezing.resize(self.file_systems, Freezing::Frozen);
+        Ok(freezing)
+    }
+
+    fn suspend(&mut self) -> Result<(), Error> {
+        self.script.pass("suspend", ErrorKind::HoldWritesTimeout)
+    }
+
+    fn release(mut self: Box<Self>) -> Result<Released, Error> {
+        self.asked = true;
+        self.script.pass("release", ErrorKind::HoldWritesTimeout)?;
+        Ok(Released {
+            frozen: Duration::from_millis(3),
+            suspended: Duration::ZERO,
+            lost: self.script.lost.lock().unwrap().clone(),
+            resumed: Vec::new(),
+        })
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        if !self.asked {
+            self.script.step("dropped");
+        }
+    }
 }
 
 /// Counts writes and syncs of disks, and fails the one that it is told to.
@@ -147,18 +239,39 @@ impl Host for FakeHost {
     }
 
     fn view(&self) -> io::Result<HostView> {
-        self.real.view()
+        match &*self.roots.lock().unwrap() {
+            Some(roots) => HostView::read(roots).map_err(io::Error::other),
+            None => self.real.view(),
+        }
     }
 
     fn device_number(&self, path: &Path) -> Option<DevNo> {
-        self.real.device_number(path)
+        let numbers = self.numbers.lock().unwrap();
+        let scripted = numbers.iter().find(|(file, _)| file == path);
+        scripted.map_or_else(
+            || self.real.device_number(path),
+            |(_, number)| Some(*number),
+        )
     }
 
     fn rest(&self, ground: &Ground) -> Result<Box<dyn AtRest>, Error> {
-        self.real.rest(ground)
+        match &*self.rest.lock().unwrap() {
+            Some(script) => {
+                script.pass("get ready", ErrorKind::HoldWritesTimeout)?;
+                Ok(Box::new(Scripted {
+                    script: Arc::clone(script),
+                    file_systems: ground.file_systems.len(),
+                    asked: false,
+                }))
+            }
+            None => self.real.rest(ground),
+        }
     }
 
     fn let_go(&self, ground: &Ground) -> Vec<String> {
+        if let Some(script) = &*self.rest.lock().unwrap() {
+            script.step("let go");
+        }
         self.let_go.lock().unwrap().push(ground.clone());
         Vec::new()
     }

@@ -16,6 +16,7 @@ mod jobs;
 mod matrix;
 mod oracles;
 mod refusals;
+mod rest;
 mod shutdown;
 mod tier;
 mod undo;
