@@ -17,6 +17,8 @@ pub const EXIT_MARK: &str = "\u{1e}vss-lab-exit ";
 /// Tells programs that they are in the lab.
 pub const LAB_VARIABLE: &str = "VSS_LAB";
 
+/// Where the host's whole root is seen once more.
+const OUTSIDE: &str = "/mnt/root";
 /// Places that are memory in the guest; what the host has there is hidden.
 const MEMORY: &[&str] = &[
     "/tmp",
@@ -164,6 +166,7 @@ fn work(out: &File) -> io::Result<i32> {
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| io::Error::other("the job has no command"))?;
+    uncover(Path::new(program))?;
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -185,7 +188,7 @@ fn work(out: &File) -> io::Result<i32> {
 
 /// The machine's folder lies below `/tmp`, which is memory by now: the root is looked at beside it.
 fn read_job(path: &OsStr) -> io::Result<Vec<u8>> {
-    let outside = Path::new("/mnt/root");
+    let outside = Path::new(OUTSIDE);
     fs::create_dir_all(outside)?;
     rustix::mount::mount(
         "none",
@@ -199,6 +202,27 @@ fn read_job(path: &OsStr) -> io::Result<Vec<u8>> {
     let job = fs::read(outside.join(path.strip_prefix("/").unwrap_or(path)))?;
     // Programs under the host's /tmp are found there too.
     Ok(job)
+}
+
+/// Shows the program where memory hides it, with all that lies in the same folder right below: a
+/// repository may be anywhere, also in the host's `/tmp`.
+fn uncover(program: &Path) -> io::Result<()> {
+    for place in MEMORY.iter().map(Path::new) {
+        let Ok(below) = program.strip_prefix(place) else {
+            continue;
+        };
+        let mut parts = below.components();
+        let (Some(first), Some(_)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        let shown = place.join(first);
+        let hidden = Path::new(OUTSIDE).join(shown.strip_prefix("/").unwrap_or(&shown));
+        if hidden.is_dir() && !program.exists() {
+            fs::create_dir_all(&shown)?;
+            rustix::mount::mount_bind(&hidden, &shown).map_err(io::Error::from)?;
+        }
+    }
+    Ok(())
 }
 
 /// Variables and command of a job.
