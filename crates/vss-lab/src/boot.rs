@@ -113,6 +113,11 @@ fn prepare() -> io::Result<()> {
     }
     mount("configfs", "configfs", "/sys/kernel/config")?;
     call("ip", &["link", "set", "lo", "up"])?;
+    start_udev()
+}
+
+/// Starts udev and waits until it has done what it finds; nothing where it is not installed.
+pub(crate) fn start_udev() -> io::Result<()> {
     let udevd = [
         "/lib/systemd/systemd-udevd",
         "/usr/lib/systemd/systemd-udevd",

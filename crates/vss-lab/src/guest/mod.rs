@@ -76,6 +76,19 @@ pub fn without_udev() {
         .unwrap_or_else(|error| panic!("could not write LVM's settings: {error}"));
 }
 
+/// Has udev again, after a test that did without; for tests that need links below `/dev/disk`.
+///
+/// # Panics
+/// udev does not start.
+pub fn with_udev() {
+    if succeeds("udevadm", &["control", "--ping"]) {
+        return;
+    }
+    crate::boot::start_udev().unwrap_or_else(|error| panic!("could not start udev: {error}"));
+    std::fs::write("/etc/lvm/lvm.conf", crate::boot::lvm_conf(true))
+        .unwrap_or_else(|error| panic!("could not write LVM's settings: {error}"));
+}
+
 /// Waits until udev has done everything that was asked of it.
 ///
 /// # Panics

@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Moments at which each victim is killed: spread over the keeper's life, and from the first suspended
 /// device on. `VSS_KILL_POINTS` sets another number of each.
-const POINTS: u32 = 3;
+const POINTS: u32 = 2;
 /// How long each ioctl of service and keeper is made to take, in microseconds, so that the time between
 /// freeze and thaw is long enough to be hit.
 const DELAY: &str = "inject=ioctl:delay_exit=15000";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use vss_lab::guest::{in_lab, run};
+use vss_lab::guest::{in_lab, run, with_udev};
 
 /// The program on a state folder of its own.
 pub(crate) struct World {
@@ -15,6 +15,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         in_lab();
+        with_udev();
         Self {
             state: tempfile::Builder::new()
                 .prefix("state-")
