@@ -24,10 +24,6 @@ pub(crate) fn mapper_failed(step: &str) -> impl FnOnce(DmError) -> ProviderError
     move |error| ProviderError::veto(format!("could not {step}")).with_source(error)
 }
 
-pub(crate) fn invalid(message: impl Into<String>) -> ProviderError {
-    ProviderError::new(ResultCode::E_INVALIDARG, message)
-}
-
 pub(crate) fn not_found(message: impl Into<String>) -> ProviderError {
     ProviderError::new(ResultCode::VSS_E_OBJECT_NOT_FOUND, message)
 }

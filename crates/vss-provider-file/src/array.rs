@@ -11,10 +11,10 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use uuid::Uuid;
 use vss_model::{LunId, LunInformation, ResultCode, SetId};
+use vss_provider::failure::io_failed;
 use vss_provider::{ProviderError, ProviderResult};
 
 use crate::catalogue::Catalogue;
-use crate::error::io_failed;
 use crate::folders::{Folders, remove, sync};
 use crate::identity::{guid_of, information, lun_id};
 use crate::name::hint;

@@ -10,11 +10,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use vss_model::ResultCode;
+use vss_provider::failure::io_failed;
 use vss_provider::{ProviderError, ProviderResult};
 use vss_sys::loop_device;
 
 use crate::array::FileArray;
-use crate::error::io_failed;
 use crate::manage::Change;
 use crate::rows::{self, LunRow};
 

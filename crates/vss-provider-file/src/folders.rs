@@ -11,9 +11,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use uuid::Uuid;
 use vss_model::{ResultCode, SetId};
+use vss_provider::failure::{invalid, io_failed};
 use vss_provider::{ProviderError, ProviderResult};
-
-use crate::error::{invalid, io_failed};
 
 /// What an image that is not complete yet is called, followed by the GUID of its LUN.
 const PARTIAL: &str = ".partial-";

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use uuid::Uuid;
 use vss_model::ResultCode;
+use vss_provider::failure::{invalid, io_failed};
 use vss_provider::{ProviderError, ProviderResult};
 
 use crate::array::{FileArray, Lun};
-use crate::error::{invalid, io_failed};
 use crate::folders::{exists, remove, rename, sync};
 use crate::name;
 use crate::rows::{self, LunRow, State};

@@ -1,8 +1,7 @@
 //! Names of LUNs.
 
+use vss_provider::failure::invalid;
 use vss_provider::{ProviderError, ProviderResult};
-
-use crate::error::invalid;
 
 /// The longest name, in bytes.
 pub(crate) const MAX_LENGTH: usize = 64;

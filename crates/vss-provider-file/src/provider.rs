@@ -6,13 +6,13 @@ use vss_model::{
     HardwareOptions, LunInformation, ProviderProperties, ResultCode, SetId, SnapshotAttributes,
     SnapshotId,
 };
+use vss_provider::failure::{invalid, within};
 use vss_provider::{
     Access, CreateSnapshotSet, HardwareProvider, HardwareProviderEx, PresentedLun, Provider,
     ProviderError, ProviderResult, must_be_parallel,
 };
 
 use crate::array::FileArray;
-use crate::error::{invalid, within};
 use crate::identity::{guid_of, information, properties};
 use crate::rows::{self, LunRow};
 use crate::sets::Phase;

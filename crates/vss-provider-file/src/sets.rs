@@ -17,11 +17,11 @@ use std::sync::{Arc, PoisonError};
 
 use uuid::Uuid;
 use vss_model::{ResultCode, SetId};
+use vss_provider::failure::io_failed;
 use vss_provider::{ProviderError, ProviderResult};
 
 use crate::array::{FileArray, allocated};
 use crate::copy;
-use crate::error::io_failed;
 use crate::folders::{HostEntry, exists, remove};
 use crate::name;
 use crate::rows::{self, LunRow, Origin, State};

@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vss_model::SetId;
+use vss_provider::failure::io_failed;
 use vss_provider::{ProviderError, ProviderResult};
 
 use crate::array::FileArray;
 use crate::copy;
-use crate::error::io_failed;
 use crate::folders::{exists, remove, rename, sync};
 use crate::rows::{self, LunRow, State};
 use crate::sets::{CopyProgress, Phase, given_up};

@@ -12,8 +12,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use vss_model::LunInformation;
 use vss_provider::ProviderError;
+use vss_provider::failure::io_failed;
 
-use crate::error::io_failed;
 use crate::tree::{Nexus, Roots, word};
 
 /// How long a disk may take to come or go.

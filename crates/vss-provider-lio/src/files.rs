@@ -9,8 +9,8 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags, ioctl_ficlone, renameat_with};
 use rustix::io::Errno;
 use vss_model::ResultCode;
 use vss_provider::ProviderError;
+use vss_provider::failure::io_failed;
 
-use crate::error::io_failed;
 use crate::records::{remove, sync};
 
 /// The image before it is whole.

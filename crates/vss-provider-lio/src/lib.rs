@@ -20,7 +20,6 @@
 //! ```
 
 mod disk;
-mod error;
 mod files;
 mod identity;
 mod iscsi;

@@ -1,9 +1,9 @@
 //! Bringing copies to this host and taking them away.
 
+use vss_provider::failure::io_failed;
 use vss_provider::{PresentedLun, ProviderError};
 
 use crate::disk::{self, Disk, Mistaken};
-use crate::error::io_failed;
 use crate::records::{Place, Record, State};
 use crate::state::LioProvider;
 use crate::tree::{Backing, Backstore, Fabric, Nexus, Port, free_number};

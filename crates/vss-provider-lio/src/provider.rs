@@ -6,12 +6,12 @@ use vss_model::{
     HardwareOptions, LunInformation, ProviderProperties, ResultCode, SetId, SnapshotAttributes,
     SnapshotId,
 };
+use vss_provider::failure::{invalid, within};
 use vss_provider::{
     Access, CreateSnapshotSet, HardwareProvider, HardwareProviderEx, MappedDevice, PresentedLun,
-    Provider, ProviderError, ProviderResult,
+    Provider, ProviderError, ProviderResult, must_be_parallel,
 };
 
-use crate::error::{invalid, within};
 use crate::identity::properties;
 use crate::records::{Kept, Record};
 use crate::state::LioProvider;
@@ -283,16 +283,6 @@ fn is_supported(context: SnapshotAttributes) -> bool {
             | SnapshotAttributes::CLIENT_ACCESSIBLE
             | SnapshotAttributes::FILE_SHARE,
     )
-}
-
-fn must_be_parallel(left: usize, right: usize) -> ProviderResult<()> {
-    if left == right {
-        Ok(())
-    } else {
-        Err(invalid(format!(
-            "two lists that should run in parallel have {left} and {right} entries"
-        )))
-    }
 }
 
 /// A LUN in a message.

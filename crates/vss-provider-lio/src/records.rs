@@ -12,9 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vss_model::{LunInformation, SetId};
+use vss_provider::failure::io_failed;
 use vss_provider::{Access, ProviderError};
 
-use crate::error::io_failed;
 use crate::identity::information;
 use crate::tree::{Inquiry, Port};
 

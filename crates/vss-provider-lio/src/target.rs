@@ -7,8 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use vss_provider::ProviderError;
+use vss_provider::failure::io_failed;
 
-use crate::error::io_failed;
 use crate::iscsi::lun_of;
 use crate::records::{Record, Storage};
 use crate::tree::{Backstore, Mapping, Port, Roots, folders, free_number, numbered, word};

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use vss_provider::ProviderError;
-
-use crate::error::io_failed;
+use vss_provider::failure::io_failed;
 
 /// Where the kernel's trees are.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@
 mod codes;
 pub mod conformance;
 mod error;
+pub mod failure;
 pub mod fake;
 mod hardware;
 mod provider;

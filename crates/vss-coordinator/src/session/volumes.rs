@@ -190,7 +190,7 @@ impl Requester {
             );
             match answer {
                 Ok(true) => {
-                    announce_volume(wanted, &name, id, &**provider)?;
+                    announce_volume(wanted, &name, &**provider)?;
                     return Ok(Some(VolumeRequest {
                         snapshot: wanted.snapshot,
                         volume: wanted.volume.to_owned(),
@@ -410,10 +410,8 @@ impl Requester {
 fn announce_volume(
     wanted: Wanted<'_>,
     name: &str,
-    id: ProviderId,
     provider: &dyn SoftwareProvider,
 ) -> Result<(), Error> {
-    let _ = id;
     providers::call(
         &provider.properties(),
         Method::BeginPrepareVolume,

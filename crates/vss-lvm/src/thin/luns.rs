@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use vss_model::{
     HardwareOptions, LunInformation, ResultCode, SetId, SnapshotAttributes, SnapshotId,
 };
+use vss_provider::failure::invalid;
 use vss_provider::{
     Access, HardwareProvider, HardwareProviderEx, PresentedLun, ProviderError, ProviderResult,
     must_be_parallel,
 };
 
 use super::{COPY_TAG, Copy, LvmThin, Phase, UnderWay, by_group, look_up};
-use crate::error::{invalid, lvm_failed, not_found};
+use crate::error::{lvm_failed, not_found};
 use crate::lvm::{self, Lv, Permission, Standing};
 use crate::mapper;
 use crate::names::LvId;

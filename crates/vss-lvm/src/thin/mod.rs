@@ -22,9 +22,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 use vss_model::{ClassId, ProviderId, ProviderProperties, ProviderType, ProviderVersionId, SetId};
+use vss_provider::failure::invalid;
 use vss_provider::{Provider, ProviderError, ProviderResult};
 
-use crate::error::{invalid, lvm_failed, not_found};
+use crate::error::{lvm_failed, not_found};
 use crate::lvm::{self, Lv};
 use crate::names::LvId;
 

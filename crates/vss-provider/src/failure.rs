@@ -1,14 +1,16 @@
-//! How the provider words its failures.
+//! The failures that most providers have, in the same words and codes.
 
 use std::io;
 use std::path::Path;
 
 use rustix::io::Errno;
 use vss_model::ResultCode;
-use vss_provider::ProviderError;
+
+use crate::error::ProviderError;
 
 /// The code that a failed system call stands for.
-pub(crate) fn code_of(error: &io::Error) -> ResultCode {
+#[must_use]
+pub fn code_of(error: &io::Error) -> ResultCode {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => ResultCode::VSS_E_INSUFFICIENT_STORAGE,
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => ResultCode::E_ACCESSDENIED,
@@ -18,7 +20,7 @@ pub(crate) fn code_of(error: &io::Error) -> ResultCode {
 }
 
 /// A step that failed on a path: "could not {step} {path}".
-pub(crate) fn io_failed<'a>(
+pub fn io_failed<'a>(
     step: &'a str,
     path: &'a Path,
 ) -> impl FnOnce(io::Error) -> ProviderError + 'a {
@@ -32,15 +34,13 @@ pub(crate) fn io_failed<'a>(
 }
 
 /// `E_INVALIDARG` with the reason.
-pub(crate) fn invalid(message: impl Into<String>) -> ProviderError {
+pub fn invalid(message: impl Into<String>) -> ProviderError {
     ProviderError::new(ResultCode::E_INVALIDARG, message)
 }
 
 /// Narrows a failure to the codes that a phase may give; any other becomes `VSS_E_PROVIDER_VETO`
 /// (spec: provider §9).
-pub(crate) fn within(
-    allowed: &'static [ResultCode],
-) -> impl FnOnce(ProviderError) -> ProviderError {
+pub fn within(allowed: &'static [ResultCode]) -> impl FnOnce(ProviderError) -> ProviderError {
     move |mut error| {
         let always = [ResultCode::E_INVALIDARG, ResultCode::E_OUTOFMEMORY];
         if !allowed.contains(&error.code) && !always.contains(&error.code) {
