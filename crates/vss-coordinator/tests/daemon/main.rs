@@ -28,6 +28,8 @@ mod oracles;
 mod refusals;
 #[path = "../it/rest.rs"]
 mod rest;
+#[path = "../it/rivals.rs"]
+mod rivals;
 #[path = "../it/shutdown.rs"]
 mod shutdown;
 mod tier;

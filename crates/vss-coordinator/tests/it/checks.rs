@@ -11,15 +11,15 @@ use disk_identity::attributes::{HIDDEN, NO_DRIVE_LETTER, READ_ONLY, SHADOW_COPY}
 use vss_coordinator::Caller;
 use vss_model::{Context, HardwareOptions, ObjectType, ProviderId, ResultCode, SetId, SnapshotId};
 use vss_provider::Method;
-use vss_provider::fake::{Action, Fault, Gate};
+use vss_provider::fake::{Action, Fault};
 use vss_service::SourceObject;
 
 use crate::images::{Kind, difference_outside, table_ranges};
 use crate::world::{SOFTWARE_VOLUME, World};
 
-const FINISHED: Result<ResultCode, ResultCode> = Ok(ResultCode::VSS_S_ASYNC_FINISHED);
+pub(crate) const FINISHED: Result<ResultCode, ResultCode> = Ok(ResultCode::VSS_S_ASYNC_FINISHED);
 
-fn two_disks() -> World {
+pub(crate) fn two_disks() -> World {
     let world = World::new();
     world.original("db", Kind::Gpt512, 1);
     world.original("log", Kind::Mbr, 2);
@@ -417,7 +417,7 @@ fn check_14_no_revert() {
     }
 }
 
-fn ids(world: &World, lun: &str, kind: Kind) -> Vec<disk_identity::Identifier> {
+pub(crate) fn ids(world: &World, lun: &str, kind: Kind) -> Vec<disk_identity::Identifier> {
     world.identity(lun, kind).ids().collect()
 }
 
@@ -645,37 +645,6 @@ fn check_23_volumes_outside_the_set_change_with_their_disk() {
 }
 
 #[test]
-fn a_second_break_meanwhile_is_in_bad_state_and_a_query_never_waits() {
-    let world = two_disks();
-    let (set, copies) = world.create(&["db"]);
-    let gate = Gate::new();
-    world.array.inject(Fault::next(
-        Method::OnLunStateChange,
-        Action::Hang(gate.clone()),
-    ));
-    let mut slot = None;
-    world
-        .session()
-        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
-        .unwrap();
-    gate.wait_until_entered();
-    assert_eq!(world.break_ex(set, 0x2), Err(ResultCode::VSS_E_BAD_STATE));
-    let error = world
-        .session()
-        .delete_snapshots(SourceObject::Snapshot(copies[0]), None)
-        .unwrap_err();
-    assert_eq!(error.code(), ResultCode::VSS_E_BAD_STATE);
-    assert!(world.is_listed(set), "until the end it is what it was");
-    gate.open();
-    let job = slot.unwrap();
-    job.wait(None).unwrap();
-    assert_eq!(
-        job.query_status().unwrap(),
-        ResultCode::VSS_S_ASYNC_FINISHED
-    );
-}
-
-#[test]
 fn a_legacy_provider_cannot_mask_and_is_not_told() {
     let world = World::legacy();
     world.original("db", Kind::Gpt512, 1);
@@ -685,79 +654,4 @@ fn a_legacy_provider_cannot_mask_and_is_not_told() {
         Err(ResultCode::VSS_E_LEGACY_PROVIDER)
     );
     assert_eq!(world.break_ex(set, 0x2), FINISHED);
-}
-
-#[test]
-fn two_copies_of_one_original_cannot_both_get_its_identity() {
-    let world = two_disks();
-    let (first, _) = world.create(&["db"]);
-    let (second, _) = world.create(&["db"]);
-    world.array.mask("db").unwrap();
-    assert_eq!(world.break_ex(first, 0x4), FINISHED);
-    assert_eq!(
-        world.break_ex(second, 0x4),
-        Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED)
-    );
-    assert_eq!(
-        world.break_ex(second, 0x0),
-        FINISHED,
-        "without the flag it is no error"
-    );
-}
-
-#[test]
-fn two_breaks_at_once_never_give_one_identity_twice() {
-    let world = two_disks();
-    let (first, _) = world.create(&["db"]);
-    let (second, _) = world.create(&["db"]);
-    world.array.mask("db").unwrap();
-    // The first hangs past its plan and before its first write.
-    let gate = Gate::new();
-    world.array.inject(Fault::next(
-        Method::OnLunStateChange,
-        Action::Hang(gate.clone()),
-    ));
-    let mut slot = None;
-    world
-        .session()
-        .break_snapshot_set_ex(first, 0x6, None, Some(&mut slot))
-        .unwrap();
-    gate.wait_until_entered();
-    assert_eq!(
-        world.break_ex(second, 0x4),
-        Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED)
-    );
-    let lun = world.luns_of(second).remove(0);
-    let kept = ids(&world, &lun, Kind::Gpt512);
-    assert_eq!(world.break_ex(second, 0x0), FINISHED);
-    assert_eq!(ids(&world, &lun, Kind::Gpt512), kept);
-    gate.open();
-    let job = slot.unwrap();
-    job.wait(None).unwrap();
-    assert_eq!(
-        job.query_status().unwrap(),
-        ResultCode::VSS_S_ASYNC_FINISHED
-    );
-}
-
-#[test]
-fn a_disk_that_arrives_meanwhile_takes_everything_back() {
-    let world = two_disks();
-    let (set, _) = world.create(&["db", "log"]);
-    world.array.mask("db").unwrap();
-    world.array.mask("log").unwrap();
-    let luns = world.luns_of(set);
-    let before: Vec<_> = luns.iter().map(|lun| world.bytes(lun)).collect();
-    let array = world.array.clone();
-    world.array.inject(Fault::next(
-        Method::OnLunStateChange,
-        Action::Then(Box::new(move || array.present("log").unwrap())),
-    ));
-    assert_eq!(
-        world.break_ex(set, 0x6),
-        Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED)
-    );
-    let after: Vec<_> = luns.iter().map(|lun| world.bytes(lun)).collect();
-    assert!(before == after);
-    assert!(world.is_listed(set));
 }

@@ -17,6 +17,7 @@ mod matrix;
 mod oracles;
 mod refusals;
 mod rest;
+mod rivals;
 mod shutdown;
 mod tier;
 mod undo;
