@@ -71,7 +71,7 @@ impl StatePaths {
 #[derive(Debug)]
 pub struct StateDir {
     paths: StatePaths,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -118,7 +118,7 @@ impl StateDir {
             .and_then(|()| lock.rewind())
             .and_then(|()| lock.write_all(holder.as_bytes()))
             .map_err(|error| failed("lock", error))?;
-        Ok(Self { paths, _lock: lock })
+        Ok(Self { paths, lock })
     }
 
     /// Where everything is.
@@ -133,6 +133,14 @@ impl StateDir {
         let me = rustix::process::geteuid();
         me.is_root()
             || fs::metadata(&self.paths.root).is_ok_and(|metadata| metadata.uid() == me.as_raw())
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        // Not left to the close: a child that this process is just about to start may still hold the
+        // descriptor, and with it the lock, until it runs its program.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }
 

@@ -138,16 +138,17 @@ impl Writes {
 
     fn pass(&self) -> io::Result<()> {
         self.done.fetch_add(1, Ordering::SeqCst);
-        let left = self.fail.load(Ordering::SeqCst);
-        if left == 0 {
+        // Disks are written side by side: each write takes its number in one step.
+        let for_good = self.for_good.load(Ordering::SeqCst);
+        let left = self
+            .fail
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
+                0 => None,
+                1 if for_good => Some(1),
+                _ => Some(left - 1),
+            });
+        if left != Ok(1) {
             return Ok(());
-        }
-        if left > 1 {
-            self.fail.store(left - 1, Ordering::SeqCst);
-            return Ok(());
-        }
-        if !self.for_good.load(Ordering::SeqCst) {
-            self.fail.store(0, Ordering::SeqCst);
         }
         Err(io::Error::other("injected failure of a disk"))
     }
