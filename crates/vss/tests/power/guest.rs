@@ -2,7 +2,7 @@
 //! the cut.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -11,21 +11,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vss_lab::guest::{Ledger, Mount, in_lab, mkfs, run, wait_until, without_udev};
 
-use crate::judge;
+use crate::storage::{DISKS, FILE_SYSTEMS, Kind, STATE, STATE_DISK, Storage};
 use crate::trace::{CALLS, DELAYS, Steps};
+use crate::{control, judge};
 
 /// Names what the machine is for; nothing is done without it.
 pub(crate) const JOB: &str = "VSS_POWER_JOB";
+/// The name of the kind of storage.
+pub(crate) const STORAGE: &str = "VSS_POWER_STORAGE";
 /// What was there before, as the machine that made it said.
 pub(crate) const BEFORE: &str = "VSS_POWER_BEFORE";
 /// Set when the originals of the disks come up before the next start after a cut.
 pub(crate) const VISIBLE: &str = "VSS_POWER_VISIBLE";
 
-pub(crate) const GROUP: &str = "vsspower";
-/// Disks with a partition table.
-pub(crate) const DISKS: [&str; 2] = ["d1", "d2"];
-/// File systems, mounted and written to.
-pub(crate) const FILE_SYSTEMS: [&str; 2] = ["a", "b"];
 /// Entries that a ledger has before anything is done to it.
 const ENTRIES: u64 = 5;
 
@@ -57,8 +55,8 @@ pub(crate) struct Before {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CopyBefore {
-    /// The copy's volume in the group.
-    pub(crate) volume: String,
+    /// The copy's name.
+    pub(crate) name: String,
     /// The original's.
     pub(crate) original: String,
     /// GUID of the copy's partition table, if it has one.
@@ -75,20 +73,22 @@ fn job() {
     // What the test harness has begun to say ends here.
     println!();
     without_udev();
-    fs::OpenOptions::new()
-        .append(true)
-        .open("/etc/lvm/lvm.conf")
-        .and_then(|mut settings| settings.write_all(b"devices/types=[ \"ubd\", 16 ]\n"))
-        .unwrap();
+    let storage = storage();
+    storage.start();
     match job.to_str().unwrap() {
-        "prepare" => prepare(),
-        "act create" => act(What::Create),
-        "act break" => act(What::Break),
-        "judge create" => judge::judge(What::Create, &before()),
-        "judge break" => judge::judge(What::Break, &before()),
-        "control" => judge::control(&before()),
+        "prepare" => prepare(storage),
+        "act create" => act(storage, What::Create),
+        "act break" => act(storage, What::Break),
+        "judge create" => judge::judge(storage, What::Create, &before()),
+        "judge break" => judge::judge(storage, What::Break, &before()),
+        "control" => control::control(storage, &before()),
         other => panic!("nobody knows the job {other}"),
     }
+}
+
+fn storage() -> &'static dyn Storage {
+    let name = std::env::var(STORAGE).unwrap();
+    Kind::named(&name).unwrap().storage()
 }
 
 fn before() -> Before {
@@ -96,102 +96,59 @@ fn before() -> Before {
 }
 
 /// Makes all storage and one set of it.
-fn prepare() {
-    run("pvcreate", &["-qq", "--yes", "/dev/ubda"]);
-    run("vgcreate", &["-qq", "--yes", GROUP, "/dev/ubda"]);
-    run(
-        "lvcreate",
-        &[
-            "-qq",
-            "--yes",
-            "--type",
-            "thin-pool",
-            "--extents",
-            "80%FREE",
-            "--chunksize",
-            "64k",
-            "--poolmetadatasize",
-            "4m",
-            "--name",
-            "pool",
-            GROUP,
-        ],
-    );
-    let pool = format!("{GROUP}/pool");
-    for name in DISKS.iter().chain(&FILE_SYSTEMS) {
+fn prepare(storage: &dyn Storage) {
+    storage.make();
+    for disk in DISKS {
         run(
-            "lvcreate",
-            &[
-                "-qq",
-                "--yes",
-                "--virtualsize",
-                "32m",
-                "--thinpool",
-                &pool,
-                "--name",
-                name,
-            ],
+            "sgdisk",
+            &["-n", "1:0:0", "-t", "1:8300", &device(storage, disk)],
         );
     }
-    for disk in DISKS {
-        run("sgdisk", &["-n", "1:0:0", "-t", "1:8300", &path(disk)]);
-    }
     for name in FILE_SYSTEMS {
-        mkfs("ext4", &path(name));
+        mkfs("ext4", &device(storage, name));
     }
-    mkfs("ext4", "/dev/ubdb");
-    let mounts = Mounts::new();
+    mkfs("ext4", STATE_DISK);
+    let mounts = Mounts::new(storage);
     let ledger = mounts.ledger();
-    let created = answer(&vss(&create_words()));
+    let created = answer(&vss(&create_words(storage)));
     ledger.stop();
-    let copies: Vec<CopyBefore> = created["snapshots"]
-        .as_array()
-        .unwrap()
+    let set = text(&created["set_id"]);
+    let before = Before {
+        copies: copies(storage, &answer(&vss(&["show", &set]))),
+        originals: DISKS.map(|disk| guid(&device(storage, disk))).into(),
+        set,
+    };
+    drop(mounts);
+    storage.put_away();
+    println!("before {}", serde_json::to_string(&before).unwrap());
+}
+
+/// The copies of a set that is shown.
+fn copies(storage: &dyn Storage, shown: &Value) -> Vec<CopyBefore> {
+    let disks = shown["disks"].as_array().unwrap();
+    disks
         .iter()
-        .map(|copy| {
-            let volume = text(&copy["lun"]).split_once('/').unwrap().1.to_owned();
-            let original = Path::new(&text(&copy["original"]))
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
+        .map(|disk| {
+            let (name, original) = (
+                name_of(storage, &disk["lun"]),
+                name_of(storage, &disk["original"]),
+            );
             let guid = DISKS
                 .contains(&original.as_str())
-                .then(|| guid(&path(&volume)));
+                .then(|| guid(&device(storage, &name)));
             CopyBefore {
-                volume,
+                name,
                 original,
                 guid,
             }
         })
-        .collect();
-    let before = Before {
-        set: text(&created["set_id"]),
-        copies,
-        originals: DISKS.map(|disk| guid(&path(disk))).into(),
-    };
-    drop(mounts);
-    run("vgchange", &["-qq", "-an", GROUP]);
-    for disk in DISKS {
-        // Their copies take their places.
-        run(
-            "lvchange",
-            &[
-                "-qq",
-                "--setactivationskip",
-                "y",
-                &format!("{GROUP}/{disk}"),
-            ],
-        );
-    }
-    println!("before {}", serde_json::to_string(&before).unwrap());
+        .collect()
 }
 
 /// Runs the command and says each of its steps, until somebody cuts the power.
-fn act(what: What) {
-    activate(what == What::Create);
-    let mounts = Mounts::new();
+fn act(storage: &dyn Storage, what: What) {
+    storage.show(what == What::Create);
+    let mounts = Mounts::new(storage);
     let _ledger = mounts.ledger();
     println!("ready");
     let told = "/tmp/steps";
@@ -212,7 +169,7 @@ fn act(what: What) {
     }
     let before = before();
     let words: Vec<String> = match what {
-        What::Create => create_words(),
+        What::Create => create_words(storage),
         What::Break => break_words(&before.set),
     };
     let child = traced
@@ -241,28 +198,6 @@ fn act(what: What) {
     }
 }
 
-/// Brings the group up; the disks as well if wanted, which otherwise stay away.
-pub(crate) fn activate(disks: bool) {
-    run("vgchange", &["-qq", "-ay", GROUP]);
-    if disks {
-        show_disks();
-    }
-}
-
-pub(crate) fn show_disks() {
-    for disk in DISKS {
-        run(
-            "lvchange",
-            &[
-                "-qq",
-                "-ay",
-                "--ignoreactivationskip",
-                &format!("{GROUP}/{disk}"),
-            ],
-        );
-    }
-}
-
 /// The state folder and the file systems, mounted.
 pub(crate) struct Mounts {
     pub(crate) places: [PathBuf; 2],
@@ -270,10 +205,11 @@ pub(crate) struct Mounts {
 }
 
 impl Mounts {
-    pub(crate) fn new() -> Self {
-        let mut mounts = vec![Mount::new("/dev/ubdb", "/mnt/state", "rw")];
+    pub(crate) fn new(storage: &dyn Storage) -> Self {
+        let mut mounts = vec![Mount::new(STATE_DISK, "/mnt/state", "rw")];
         for name in FILE_SYSTEMS {
-            mounts.push(Mount::new(&path(name), &format!("/mnt/{name}"), "rw"));
+            let device = device(storage, name);
+            mounts.push(Mount::new(&device, &format!("/mnt/{name}"), "rw"));
         }
         Self {
             places: FILE_SYSTEMS.map(|name| Path::new("/mnt").join(name)),
@@ -293,10 +229,10 @@ impl Mounts {
     }
 }
 
-pub(crate) fn create_words() -> Vec<String> {
+pub(crate) fn create_words(storage: &dyn Storage) -> Vec<String> {
     let mut words = vec!["create".to_owned()];
     words.extend(FILE_SYSTEMS.map(|name| format!("/mnt/{name}")));
-    words.extend(DISKS.map(path));
+    words.extend(DISKS.map(|disk| device(storage, disk)));
     words
 }
 
@@ -305,7 +241,7 @@ pub(crate) fn break_words(set: &str) -> Vec<String> {
 }
 
 fn world() -> [&'static str; 3] {
-    ["--state", "/mnt/state/vss", "--json"]
+    ["--state", STATE, "--json"]
 }
 
 pub(crate) fn vss<S: AsRef<str>>(words: &[S]) -> Output {
@@ -331,9 +267,18 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The path of a volume.
-pub(crate) fn path(volume: &str) -> String {
-    format!("/dev/{GROUP}/{volume}")
+/// The device of an original or of a copy, which must be there.
+pub(crate) fn device(storage: &dyn Storage, name: &str) -> String {
+    storage
+        .device(name)
+        .unwrap_or_else(|| panic!("{name} is not there"))
+}
+
+/// The name in what the program calls a LUN.
+pub(crate) fn name_of(storage: &dyn Storage, lun: &Value) -> String {
+    let lun = text(lun);
+    lun.strip_prefix(storage.prefix())
+        .map_or_else(|| lun.clone(), str::to_owned)
 }
 
 /// The GUID of a disk as `sgdisk` sees it.
