@@ -10,6 +10,7 @@ mod deny;
 mod docs;
 mod fuzz;
 mod lab;
+mod power;
 mod run;
 mod setup;
 mod storm;
@@ -75,6 +76,12 @@ const CHORES: &[Chore] = &[
         arguments: "[--rounds N]",
         about: "kills the service again and again and checks what is left",
         run: crash::run,
+    },
+    Chore {
+        name: "power",
+        arguments: "[--cuts N|all] [--storage thin|lio]",
+        about: "cuts the power of a whole host at steps of commands and checks what is left",
+        run: power::run,
     },
     Chore {
         name: "storm",
