@@ -2,7 +2,7 @@
 
 use vss_lab::guest::run;
 
-use crate::guest::{Before, Mounts, What, device, vss};
+use crate::guest::{Before, Mounts, What, device, start_words, vss};
 use crate::judge::{Case, look, suspended};
 use crate::storage::{DISKS, Storage};
 
@@ -10,7 +10,7 @@ use crate::storage::{DISKS, Storage};
 pub(crate) fn control(storage: &dyn Storage, before: &Before) {
     storage.show(false);
     let _mounts = Mounts::new(storage);
-    vss(&["delete", "00000000-0000-4000-8000-000000000000"]);
+    vss(&start_words());
     let case = Case {
         storage,
         what: What::Break,

@@ -77,8 +77,10 @@ fn job() {
     storage.start();
     match job.to_str().unwrap() {
         "prepare" => prepare(storage),
-        "act create" => act(storage, What::Create),
-        "act break" => act(storage, What::Break),
+        "act create" => act(storage, What::Create, &create_words),
+        "act break" => act(storage, What::Break, &|_| break_words(&before().set)),
+        "start create" => act(storage, What::Create, &|_| start_words()),
+        "start break" => act(storage, What::Break, &|_| start_words()),
         "judge create" => judge::judge(storage, What::Create, &before()),
         "judge break" => judge::judge(storage, What::Break, &before()),
         "control" => control::control(storage, &before()),
@@ -145,8 +147,9 @@ fn copies(storage: &dyn Storage, shown: &Value) -> Vec<CopyBefore> {
         .collect()
 }
 
-/// Runs the command and says each of its steps, until somebody cuts the power.
-fn act(storage: &dyn Storage, what: What) {
+/// Runs a command and says each of its steps, until somebody cuts the power. The host is shown what `what`
+/// finds.
+fn act(storage: &dyn Storage, what: What, words: &dyn Fn(&dyn Storage) -> Vec<String>) {
     storage.show(what == What::Create);
     let mounts = Mounts::new(storage);
     let _ledger = mounts.ledger();
@@ -167,15 +170,10 @@ fn act(storage: &dyn Storage, what: What) {
     for (calls, delay) in DELAYS {
         traced.args(["-e", &format!("inject={calls}:delay_exit={delay}")]);
     }
-    let before = before();
-    let words: Vec<String> = match what {
-        What::Create => create_words(storage),
-        What::Break => break_words(&before.set),
-    };
     let child = traced
         .arg(env!("CARGO_BIN_EXE_vss"))
         .args(world())
-        .args(words)
+        .args(words(storage))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -238,6 +236,13 @@ pub(crate) fn create_words(storage: &dyn Storage) -> Vec<String> {
 
 pub(crate) fn break_words(set: &str) -> Vec<String> {
     ["break", set, "--read-write"].map(str::to_owned).into()
+}
+
+/// A command that does nothing but start.
+pub(crate) fn start_words() -> Vec<String> {
+    ["delete", "00000000-0000-4000-8000-000000000000"]
+        .map(str::to_owned)
+        .into()
 }
 
 fn world() -> [&'static str; 3] {

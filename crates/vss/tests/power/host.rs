@@ -134,17 +134,16 @@ enum Cut {
 }
 
 /// Runs the command until the cut; gives the steps that were heard of.
-fn act(kind: Kind, folder: &TempDir, what: What, cut: Cut) -> Vec<String> {
-    let job = format!("act {}", what.name());
-    let mut machine = boot(kind, folder, &job, &base(kind).before, false);
+fn act(kind: Kind, folder: &TempDir, job: &str, cut: Cut) -> Vec<String> {
+    let mut machine = boot(kind, folder, job, &base(kind).before, false);
     let mut steps = Vec::new();
     let mut still = 0;
     while let Some(line) = machine.line().unwrap() {
         if line.starts_with("done ") {
             machine.kill();
-            // Else it was no cut.
+            // A command that failed was not cut off. A mere start says nothing.
             assert!(
-                line.contains("operation"),
+                line.contains("operation") || job.starts_with("start"),
                 "{line}: {}",
                 machine.last_words()
             );
@@ -213,13 +212,26 @@ fn judge(kind: Kind, folder: &TempDir, what: What, visible: bool) -> Verdict {
 
 /// Cuts and judges; gives the side on which the storage is, and the steps until the cut.
 fn cut(kind: Kind, what: What, cut: Cut, visible: bool) -> (String, Vec<String>) {
+    let job = format!("act {}", what.name());
+    cut_from(kind, &base(kind).folder, &job, what, cut, visible)
+}
+
+/// Does a job on a copy of these disks until the cut, and judges.
+fn cut_from(
+    kind: Kind,
+    disks: &TempDir,
+    job: &str,
+    what: What,
+    cut: Cut,
+    visible: bool,
+) -> (String, Vec<String>) {
     let start = Instant::now();
-    let folder = copy_of(&base(kind).folder);
-    let steps = act(kind, &folder, what, cut);
+    let folder = copy_of(disks);
+    let steps = act(kind, &folder, job, cut);
     let kept = std::env::var_os("VSS_POWER_KEEP").map(|place| (copy_of(&folder), place));
     let verdict = judge(kind, &folder, what, visible);
     let last = steps.last().map_or("", String::as_str);
-    let name = format!("{} on {} cut at {cut:?}", what.name(), kind.name());
+    let name = format!("{job} on {} cut at {cut:?}", kind.name());
     println!(
         "{name}, {} steps: {}, {:.1} s; last step {last}",
         steps.len(),
@@ -274,9 +286,7 @@ pub(crate) fn cuts(kind: Kind, what: What) {
     // The control: a command that was not cut off has its effect.
     let (side, steps) = cut(kind, what, Cut::Done, false);
     assert_eq!(side, "after");
-    for (index, step) in steps.iter().enumerate() {
-        println!("step {}: {step}", index + 1);
-    }
+    say_all(&steps);
     let mut failed = Vec::new();
     for number in chosen(kind, steps.len()) {
         // Originals that come up before the next start are in the way of their identities.
@@ -289,6 +299,40 @@ pub(crate) fn cuts(kind: Kind, what: What) {
     assert!(
         failed.is_empty(),
         "after these of {} steps: {failed:?}",
+        steps.len()
+    );
+    if std::env::var("VSS_POWER_CUTS").is_ok_and(|wanted| !wanted.starts_with('@')) {
+        cuts_of_the_start(kind, what, steps.len());
+    }
+}
+
+fn say_all(steps: &[String]) {
+    for (index, step) in steps.iter().enumerate() {
+        println!("step {}: {step}", index + 1);
+    }
+}
+
+/// Cuts a command of so many steps off when two thirds are done, and then the next start after steps of it.
+fn cuts_of_the_start(kind: Kind, what: What, total: usize) {
+    let disks = copy_of(&base(kind).folder);
+    let job = format!("act {}", what.name());
+    let last = act(kind, &disks, &job, Cut::Step(total * 2 / 3)).pop();
+    println!("{job} on {} left off at {}", kind.name(), last.unwrap());
+    let job = format!("start {}", what.name());
+    let (side, steps) = cut_from(kind, &disks, &job, what, Cut::Done, false);
+    say_all(&steps);
+    let mut failed = Vec::new();
+    for number in chosen(kind, steps.len()) {
+        let step = Cut::Step(number);
+        let run = std::panic::catch_unwind(|| cut_from(kind, &disks, &job, what, step, false));
+        // A start that is cut off changes nothing about where the next one leads.
+        if run.map(|(side, _)| side).ok().as_ref() != Some(&side) {
+            failed.push(number);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "after these of {} steps of the next start: {failed:?}",
         steps.len()
     );
 }

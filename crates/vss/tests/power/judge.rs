@@ -7,8 +7,8 @@ use serde_json::Value;
 use vss_lab::guest::{Mount, check_ledger, fsck, run, succeeds};
 
 use crate::guest::{
-    Before, Mounts, VISIBLE, What, answer, break_words, create_words, device, guid, name_of, text,
-    vss,
+    Before, Mounts, VISIBLE, What, answer, break_words, create_words, device, guid, name_of,
+    start_words, text, vss,
 };
 use crate::storage::{DISKS, Expected, FILE_SYSTEMS, Storage};
 
@@ -35,7 +35,7 @@ pub(crate) fn judge(storage: &dyn Storage, what: What, before: &Before) {
     let mut problems = Vec::new();
     {
         let mounts = Mounts::new(storage);
-        let start = vss(&["delete", "00000000-0000-4000-8000-000000000000"]);
+        let start = vss(&start_words());
         let said = String::from_utf8_lossy(&start.stderr).into_owned();
         if !said.contains("VSS_E_OBJECT_NOT_FOUND") {
             problems.push(format!("the next start failed: {said}"));

@@ -34,6 +34,8 @@ const CONTROLS: &[&str] = &[
 
 /// Where the kernel's target is configured.
 const TARGET: &str = "/sys/kernel/config/target/";
+/// In paths of files whose removal matters: links to copies, what the target holds, images, records of copies.
+const REMOVED: &[&str] = &["/dev/vss", TARGET, ".img", "/lio/"];
 /// Files of the kernel by which SCSI devices come and go.
 const SWITCHES: &[&str] = &["/scan>", "/delete>"];
 
@@ -83,7 +85,7 @@ fn is_step(call: &str) -> bool {
         "io_submit" => arguments.contains("PWRITE"),
         // Pages of the catalogue count once they are synced.
         "pwrite64" => arguments.contains("</dev/"),
-        "unlink" | "unlinkat" => arguments.contains("/dev/vss") || arguments.contains(TARGET),
+        "unlink" | "unlinkat" => REMOVED.iter().any(|place| arguments.contains(place)),
         "mkdir" | "mkdirat" | "rmdir" => arguments.contains(TARGET),
         "write" => {
             arguments.contains(TARGET)
@@ -173,6 +175,8 @@ fn steps_of_a_target_are_seen() {
         format!("unlinkat(5<{port}>, \"vss\", 0) = 0"),
         format!("unlinkat(AT_FDCWD, \"{port}\", AT_REMOVEDIR) = 0"),
         format!("rmdir(\"{port}\") = 0"),
+        "unlink(\"/i/a-vss-1.img.partial\") = 0".into(),
+        "unlink(\"/s/lio/1.json\") = 0".into(),
         "write(7</sys/devices/tcm_loop_0/host0/target0:0:1/0:0:1:4/delete>, \"1\", 1) = 1".into(),
         "write(7</sys/devices/platform/host2/scsi_host/host2/scan>, \"0 0 4\", 5) = 5".into(),
         "ioctl(8</i/a-vss-1.img.partial>, BTRFS_IOC_CLONE or FICLONE, 7</i/a.img>) = 0".into(),
