@@ -45,11 +45,18 @@ pub(crate) fn judge(storage: &dyn Storage, what: What, before: &Before) {
         originals(&mounts, &mut problems);
         repeat(case, &seen, &mut problems);
     }
+    // What is broken may be the end of the rest.
+    say(&problems);
+    problems.clear();
     whole(case, &mut problems);
+    say(&problems);
+    println!("judged");
+}
+
+fn say(problems: &[String]) {
     for problem in problems {
         println!("problem {}", problem.replace('\n', " | "));
     }
-    println!("judged");
 }
 
 /// What the program says.

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use vss_lab::guest::{fsck, mkfs, run, wait_until};
+use vss_lab::guest::{fsck, mkfs, run};
 
 use crate::guest::text;
 use crate::storage::{DISKS, Expected, FILE_SYSTEMS, MIB, STATE, STORAGE_DISK, Storage};
+use crate::target::{
+    Backstore, Lun, backstore, backstores, lun_folder, luns, make_backstore, make_port, map, names,
+    place, remove_backstore, scsi_device, take_apart, unmap,
+};
 
-const TARGET: &str = "/sys/kernel/config/target";
-/// The portal group that leads back to this host.
-const PORT: &str = "/sys/kernel/config/target/loopback/naa.5001405000000001/tpgt_1";
-const INITIATOR: &str = "naa.6001405000000001";
 /// Where the images are.
 const IMAGES: &str = "/mnt/images";
 /// A number that nobody else takes.
@@ -59,13 +58,13 @@ impl Storage for Lio {
 
     fn put_away(&self) {
         take_apart();
+        run("umount", &[IMAGES]);
     }
 
     /// As `targetctl restore`: the same names, serial numbers and LUN numbers each time.
     fn show(&self, disks: bool) {
         run("mount", &[STORAGE_DISK, IMAGES]);
-        fs::create_dir_all(PORT).unwrap();
-        fs::write(Path::new(PORT).join("nexus"), INITIATOR).unwrap();
+        make_port();
         show_these(&FILE_SYSTEMS);
         if disks {
             self.show_disks();
@@ -129,6 +128,7 @@ impl Storage for Lio {
 
     fn whole(&self) {
         take_apart();
+        run("umount", &[IMAGES]);
         fsck("xfs", STORAGE_DISK);
     }
 
@@ -259,175 +259,16 @@ fn stray_record() -> PathBuf {
     Path::new(STATE).join("lio/stray.json")
 }
 
-struct Backstore {
-    /// `HBA/` alone for a folder that holds none.
-    name: String,
-    folder: PathBuf,
-    serial: String,
-    image: String,
-}
-
-fn backstores() -> Vec<Backstore> {
-    let core = Path::new(TARGET).join("core");
-    let mut found = Vec::new();
-    for hba in names(&core).into_iter().filter(|name| name != "alua") {
-        let stores: Vec<String> = names(&core.join(&hba))
-            .into_iter()
-            .filter(|name| core.join(&hba).join(name).join("enable").exists())
-            .collect();
-        if stores.is_empty() {
-            found.push(Backstore {
-                name: format!("{hba}/"),
-                folder: core.join(&hba),
-                serial: String::new(),
-                image: String::new(),
-            });
-        }
-        for name in stores {
-            let folder = core.join(&hba).join(&name);
-            let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
-            let after = |text: String, mark: &str| {
-                let rest = text.split_once(mark).map_or("", |(_, rest)| rest);
-                let word = rest.split_whitespace().next();
-                word.unwrap_or_default().to_owned()
-            };
-            found.push(Backstore {
-                serial: after(read("wwn/vpd_unit_serial"), "Number: "),
-                image: after(read("info"), " File: "),
-                name,
-                folder,
-            });
-        }
-    }
-    found
-}
-
-fn backstore(name: &str) -> PathBuf {
-    let found = backstores().into_iter().find(|store| store.name == name);
-    found.unwrap().folder
-}
-
-struct Lun {
-    /// Of the backstore to which it leads.
-    name: String,
-    number: u32,
-}
-
-/// All LUNs of all portal groups of all fabrics: one that is not of ours has the number of nobody.
-fn luns() -> Vec<Lun> {
-    let mut found = Vec::new();
-    for fabric in names(Path::new(TARGET)) {
-        let fabric = Path::new(TARGET).join(fabric);
-        for target in names(&fabric) {
-            for port in names(&fabric.join(&target)) {
-                let port = fabric.join(&target).join(port);
-                for lun in names(&port.join("lun")) {
-                    let number = lun.strip_prefix("lun_").and_then(|text| text.parse().ok());
-                    found.push(Lun {
-                        name: link_in(&port.join("lun").join(&lun)).unwrap_or(lun),
-                        number: number
-                            .filter(|_| port == Path::new(PORT))
-                            .unwrap_or(u32::MAX),
-                    });
-                }
-            }
-        }
-    }
-    found
-}
-
-/// The name of what the link in a folder leads to.
-fn link_in(folder: &Path) -> Option<String> {
-    let link = links(folder).pop()?;
-    let leads = fs::read_link(link).ok()?;
-    Some(leads.file_name()?.to_str()?.to_owned())
-}
-
-fn links(folder: &Path) -> Vec<PathBuf> {
-    let paths = names(folder).into_iter().map(|name| folder.join(name));
-    paths.filter(|path| path.is_symlink()).collect()
-}
-
-fn lun_folder(number: u32) -> PathBuf {
-    Path::new(PORT).join(format!("lun/lun_{number}"))
-}
-
-fn place(number: u32) -> String {
-    let address = fs::read_to_string(Path::new(PORT).join("address")).unwrap();
-    format!("{}:{number}", address.trim())
-}
-
-fn scsi_device(number: u32) -> PathBuf {
-    Path::new("/sys/class/scsi_device").join(place(number))
-}
-
 /// Makes backstores of originals and maps them, each under the same numbers at any time.
 fn show_these(wanted: &[&str]) {
     let numbers: BTreeMap<&str, u32> = originals().zip(0..).collect();
     for name in wanted {
         let number = numbers[name];
         let hba = format!("fileio_{number}");
-        let store = Path::new(TARGET).join("core").join(&hba).join(name);
-        if !store.exists() {
+        if backstores().iter().all(|store| store.name != *name) {
             let serial = format!("{number}a1b2c3d-1111-4222-8333-444455556666");
             make_backstore(&hba, name, &image(name), &serial);
-            map(number, &store);
+            map(number, &backstore(name));
         }
     }
-}
-
-fn make_backstore(hba: &str, name: &str, image: &Path, serial: &str) {
-    let store = Path::new(TARGET).join("core").join(hba).join(name);
-    fs::create_dir_all(&store).unwrap();
-    let control = format!("fd_dev_name={},fd_dev_size={}", image.display(), MIB << 20);
-    fs::write(store.join("control"), control).unwrap();
-    fs::write(store.join("wwn/vpd_unit_serial"), serial).unwrap();
-    fs::write(store.join("enable"), "1").unwrap();
-}
-
-fn remove_backstore(store: &Path) {
-    fs::remove_dir(store).unwrap();
-    fs::remove_dir(store.parent().unwrap()).unwrap();
-}
-
-fn map(number: u32, store: &Path) {
-    let lun = lun_folder(number);
-    fs::create_dir(&lun).unwrap();
-    symlink(store, lun.join("admin")).unwrap();
-    let block = scsi_device(number).join("device/block");
-    wait_until("the disk to come", || {
-        let disk = names(&block).pop();
-        disk.is_some_and(|disk| Path::new("/dev").join(disk).exists())
-    });
-}
-
-fn unmap(lun: &Path) {
-    for link in links(lun) {
-        fs::remove_file(link).unwrap();
-    }
-    fs::remove_dir(lun).unwrap();
-}
-
-/// Takes the target apart, as an orderly end of a host does, and the images away.
-fn take_apart() {
-    let port = Path::new(PORT);
-    for lun in names(&port.join("lun")) {
-        unmap(&port.join("lun").join(lun));
-    }
-    fs::remove_dir(port).unwrap();
-    fs::remove_dir(port.parent().unwrap()).unwrap();
-    for store in backstores() {
-        remove_backstore(&store.folder);
-    }
-    run("umount", &[IMAGES]);
-}
-
-/// The names in a folder, in order; none when it is not there.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }

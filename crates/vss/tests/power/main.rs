@@ -17,6 +17,7 @@ mod host;
 mod judge;
 mod lio;
 mod storage;
+mod target;
 mod thin;
 mod trace;
 
