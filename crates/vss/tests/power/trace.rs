@@ -68,7 +68,9 @@ impl Steps {
 }
 
 fn is_step(call: &str) -> bool {
-    if call.contains(") = -1 ") {
+    // Blanks stand before the result of a short call.
+    let result = call.rsplit_once(" = ").map_or("", |(_, result)| result);
+    if !result.starts_with(|first: char| first.is_ascii_digit()) {
         return false;
     }
     let Some((name, arguments)) = call.split_once('(') else {
@@ -145,6 +147,11 @@ fn steps_are_calls_that_came_back_and_changed_something() {
             "839   unlink(\"/dev/vss/x\") = -1 ENOENT (No such file or directory)",
             None,
         ),
+        (
+            "864   ioctl(5</mnt/b>, FITHAW)         = -1 EINVAL (Invalid argument) (DELAYED)",
+            None,
+        ),
+        ("864   fsync(9</s/catalogue.db-wal>) = ?", None),
         ("839   +++ exited with 0 +++", None),
     ];
     let mut steps = Steps::default();
