@@ -20,6 +20,7 @@ const fn cuts_of(kind: Kind) -> usize {
         Kind::Lio => 2,
     }
 }
+
 /// How long a machine may run.
 const LIMIT: Duration = Duration::from_secs(180);
 /// Sizes of the storage's disk and of the state folder's.
@@ -54,6 +55,7 @@ fn images(folder: &TempDir) -> [PathBuf; 2] {
     NAMES.map(|name| folder.path().join(name))
 }
 
+/// The same disks once more.
 fn copy_of(disks: &TempDir) -> TempDir {
     let folder = TempDir::new().unwrap();
     for (from, to) in images(disks).iter().zip(images(&folder)) {
