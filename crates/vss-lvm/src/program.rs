@@ -1,7 +1,7 @@
 //! Running an external program: absolute path, fixed arguments, no shell, a time limit.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -94,6 +94,16 @@ impl Program {
         arguments: impl IntoIterator<Item = S>,
         limit: Duration,
     ) -> Result<Vec<u8>, ProgramError> {
+        self.run_with_input(arguments, String::new(), limit)
+    }
+
+    /// The same, with something to read at its standard input.
+    pub(crate) fn run_with_input<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: String,
+        limit: Duration,
+    ) -> Result<Vec<u8>, ProgramError> {
         let path = self.path()?;
         let arguments: Vec<OsString> = arguments
             .into_iter()
@@ -117,7 +127,11 @@ impl Program {
             .env("LC_ALL", "C")
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .current_dir("/")
-            .stdin(Stdio::null())
+            .stdin(if input.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -125,6 +139,10 @@ impl Program {
             .map_err(io)?;
         let out = child.stdout.take().map(hear);
         let err = child.stderr.take().map(hear);
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that ends early and reads no more says why by its status.
+            thread::spawn(move || stdin.write_all(input.as_bytes()));
+        }
         let status = wait(&mut child, limit).map_err(io)?;
         // A program that it started may hold the pipes open; what is in them is read all the same.
         let stdout = out.map(|heard| heard.join().unwrap_or_default());
@@ -217,6 +235,13 @@ mod tests {
             printf.report::<u32>(&["[1"], MINUTE),
             Err(ProgramError::Report { .. })
         ));
+        let cat = program("cat", &["/bin/cat"]);
+        let input = "a line\n".repeat(50_000);
+        let copied = cat.run_with_input([""; 0], input.clone(), MINUTE).unwrap();
+        assert_eq!(copied, input.as_bytes());
+        assert_eq!(cat.run([""; 0], MINUTE).unwrap(), b"");
+        let deaf = program("true", &["/bin/true"]);
+        assert_eq!(deaf.run_with_input([""; 0], input, MINUTE).unwrap(), b"");
         let ls = program("ls", &["/bin/ls"]);
         let error = ls.run(["/no/such/folder"], MINUTE).unwrap_err().to_string();
         assert!(

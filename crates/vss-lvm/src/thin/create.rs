@@ -7,7 +7,7 @@ use vss_sys::dm::DeviceMapper;
 
 use super::{COPY_TAG, Copy, LvmThin, Made, Phase, by_group, look_up, set_tag, unknown_set};
 use crate::error::{lvm_failed, not_found};
-use crate::lvm::{self, Lv};
+use crate::lvm::{self, Lv, NewThin};
 use crate::mapper::{self, Thin};
 use crate::names::{LvId, copy_name};
 
@@ -30,48 +30,18 @@ impl CreateSnapshotSet for LvmThin {
                 .ok_or_else(|| not_found(format!("thin volume {id} is not active any more")))?;
             check_pool(&mapper, &thin)?;
         }
-        let mut names = Vec::with_capacity(volumes.len());
-        for original in &volumes {
-            let name = copy_name(&original.lv_name, Uuid::new_v4());
-            let tags = [
-                COPY_TAG.to_owned(),
-                set_tag(set),
-                format!("openvss.of={}", original.lv_name),
-            ];
-            let size = original.size_bytes().ok_or_else(|| {
-                ProviderError::veto(format!("LVM gives no size for {}", original.name()))
-            })?;
-            lvm::create_thin(&original.vg_name, &original.pool_lv, &name, size, &tags).map_err(
-                lvm_failed(&format!(
-                    "set a volume aside for the copy of {}",
-                    original.name()
-                )),
-            )?;
-            names.push(format!("{}/{name}", original.vg_name));
-        }
-        let made = lvm::volumes().map_err(lvm_failed("list the logical volumes"))?;
+        let aside = volumes
+            .iter()
+            .map(|original| new_copy(set, original))
+            .collect::<ProviderResult<Vec<_>>>()?;
         let copies = originals
             .into_iter()
-            .zip(&names)
-            .map(|(original, name)| {
-                let lv = made.iter().find(|lv| lv.name() == *name);
-                let made = lv.and_then(|lv| {
-                    Some(Made {
-                        id: lv.id()?,
-                        thin_id: lv.thin_id()?,
-                    })
-                });
-                match made {
-                    Some(made) => Ok(Copy {
-                        original,
-                        made: Some(made),
-                    }),
-                    None => Err(ProviderError::veto(format!(
-                        "LVM made {name}, but does not list it as a thin volume"
-                    ))),
-                }
+            .zip(set_aside(&aside)?)
+            .map(|(original, made)| Copy {
+                original,
+                made: Some(made),
             })
-            .collect::<ProviderResult<Vec<_>>>()?;
+            .collect();
         self.arrived(set, Phase::Prepared, Some(copies));
         Ok(())
     }
@@ -175,6 +145,77 @@ impl CreateSnapshotSet for LvmThin {
             lvm::remove(names).map_err(lvm_failed("remove the volumes of a set that was given up"))
         })
     }
+}
+
+/// What LVM is to make for the copy of a volume.
+fn new_copy(set: SetId, original: &Lv) -> ProviderResult<NewThin> {
+    Ok(NewThin {
+        group: original.vg_name.clone(),
+        pool: original.pool_lv.clone(),
+        name: copy_name(&original.lv_name, Uuid::new_v4()),
+        size_bytes: original.size_bytes().ok_or_else(|| {
+            ProviderError::veto(format!("LVM gives no size for {}", original.name()))
+        })?,
+        tags: vec![
+            COPY_TAG.to_owned(),
+            set_tag(set),
+            format!("openvss.of={}", original.lv_name),
+        ],
+    })
+}
+
+/// Has LVM make these volumes.
+fn set_aside(volumes: &[NewThin]) -> ProviderResult<Vec<Made>> {
+    let failed = || lvm_failed("set volumes aside for the copies");
+    if volumes.len() > 1 {
+        lvm::try_create_thins(volumes).map_err(failed())?;
+    } else {
+        volumes
+            .iter()
+            .try_for_each(lvm::create_thin)
+            .map_err(failed())?;
+    }
+    let mut there = list()?;
+    let missing: Vec<&NewThin> = volumes
+        .iter()
+        .filter(|volume| find_made(&there, volume).is_none())
+        .collect();
+    if !missing.is_empty() {
+        // By itself, each says why it cannot be made.
+        for volume in missing {
+            lvm::create_thin(volume).map_err(lvm_failed(&format!(
+                "set volume {}/{} aside for a copy",
+                volume.group, volume.name
+            )))?;
+        }
+        there = list()?;
+    }
+    volumes
+        .iter()
+        .map(|volume| {
+            find_made(&there, volume).ok_or_else(|| {
+                ProviderError::veto(format!(
+                    "LVM made {}/{}, but does not list it as a thin volume",
+                    volume.group, volume.name
+                ))
+            })
+        })
+        .collect()
+}
+
+fn list() -> ProviderResult<Vec<Lv>> {
+    lvm::volumes().map_err(lvm_failed("list the logical volumes"))
+}
+
+fn find_made(there: &[Lv], volume: &NewThin) -> Option<Made> {
+    let lv = there
+        .iter()
+        .find(|lv| lv.vg_name == volume.group && lv.lv_name == volume.name)?;
+    Some(Made {
+        id: lv.id()?,
+        name: lv.name(),
+        thin_id: lv.thin_id()?,
+    })
 }
 
 fn made(copy: &Copy) -> ProviderResult<&Made> {

@@ -187,7 +187,13 @@ impl HardwareProvider for LvmThin {
         if hidden.is_empty() {
             return Ok(());
         }
-        by_group(look_up(&hidden)?.iter().map(Lv::name), |names| {
+        // LVM need not be asked for the names of what was made just now.
+        let new: Option<Vec<String>> = hidden.iter().map(|id| self.name_of_new(id)).collect();
+        let names = match new {
+            Some(names) => names,
+            None => look_up(&hidden)?.iter().map(Lv::name).collect(),
+        };
+        by_group(names, |names| {
             lvm::activate(names).map_err(lvm_failed("activate the copies"))
         })
     }
@@ -223,34 +229,14 @@ impl HardwareProvider for LvmThin {
     }
 
     fn set_access(&self, luns: &[LunInformation], access: Access) -> ProviderResult<()> {
-        let mut names: BTreeMap<Permission, Vec<String>> = BTreeMap::new();
-        // The kernel's word for read-only does not do: the host sets the flag of copies.
-        for lv in look_up(&ids(luns)?)? {
-            let permission = match (access, lv.is_read_only()) {
-                (Access::ReadOnly, false) => Permission::ReadOnly,
-                (Access::ReadWrite, true) => Permission::ReadWrite,
-                _ => Permission::Same,
-            };
-            names.entry(permission).or_default().push(lv.name());
+        let mut ids = ids(luns)?;
+        if access != Access::Copy {
+            ids = release(ids, access == Access::ReadOnly)?;
         }
-        for (permission, names) in names {
-            by_group(names, |names| {
-                let copy = access == Access::Copy;
-                let standing = Standing {
-                    skip: copy,
-                    permission,
-                    add_tag: copy.then_some(COPY_TAG),
-                    remove_tag: (!copy).then_some(COPY_TAG),
-                };
-                let step = if copy {
-                    "make copies of the volumes again"
-                } else {
-                    "make ordinary volumes of the copies"
-                };
-                lvm::stand(names, standing).map_err(lvm_failed(step))
-            })?;
+        if ids.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        stand(&ids, access)
     }
 
     fn ex(&self) -> Option<&dyn HardwareProviderEx> {
@@ -278,6 +264,65 @@ impl HardwareProviderEx for LvmThin {
             ))),
         }
     }
+}
+
+const MAKE_ORDINARY: &str = "make ordinary volumes of the copies";
+
+/// Makes ordinary volumes of copies; gives those volumes that are to be looked at more closely, since
+/// they are no copies any more or not active.
+fn release(ids: Vec<LvId>, read_only: bool) -> ProviderResult<Vec<LvId>> {
+    let Some(mapper) = mapper::open()? else {
+        return Ok(ids);
+    };
+    let mut names = Vec::with_capacity(ids.len());
+    for id in &ids {
+        names.push(mapper::find(&mapper, id)?.map(|thin| thin.name));
+    }
+    let mut done = Vec::new();
+    by_group(names.iter().flatten().cloned(), |names| {
+        let changed =
+            lvm::release(names, COPY_TAG, read_only).map_err(lvm_failed(MAKE_ORDINARY))?;
+        done.extend(changed);
+        Ok(())
+    })?;
+    Ok(ids
+        .into_iter()
+        .zip(names)
+        .filter(|(_, name)| name.as_ref().is_none_or(|name| !done.contains(name)))
+        .map(|(id, _)| id)
+        .collect())
+}
+
+/// Gives volumes their standing, whatever it was before. Copies are writable to LVM: it is the kernel's
+/// flag, which the host sets, that refuses writes.
+fn stand(ids: &[LvId], access: Access) -> ProviderResult<()> {
+    let mut names: BTreeMap<Permission, Vec<String>> = BTreeMap::new();
+    for lv in look_up(ids)? {
+        let permission = match (access, lv.is_read_only()) {
+            (Access::ReadOnly, false) => Permission::ReadOnly,
+            (Access::ReadWrite | Access::Copy, true) => Permission::ReadWrite,
+            _ => Permission::Same,
+        };
+        names.entry(permission).or_default().push(lv.name());
+    }
+    let copy = access == Access::Copy;
+    let step = if copy {
+        "make copies of the volumes again"
+    } else {
+        MAKE_ORDINARY
+    };
+    for (permission, names) in names {
+        by_group(names, |names| {
+            let standing = Standing {
+                skip: copy,
+                permission,
+                add_tag: copy.then_some(COPY_TAG),
+                remove_tag: (!copy).then_some(COPY_TAG),
+            };
+            lvm::stand(names, standing).map_err(lvm_failed(step))
+        })?;
+    }
+    Ok(())
 }
 
 /// Deactivates volumes, all of them or, when one is in use, none.

@@ -59,6 +59,8 @@ struct Copy {
 #[derive(Debug, Clone)]
 struct Made {
     id: LvId,
+    /// `GROUP/VOLUME`.
+    name: String,
     thin_id: u32,
 }
 
@@ -105,6 +107,15 @@ impl LvmThin {
             )));
         }
         Ok(Some(under_way.copies.clone()))
+    }
+
+    /// The name of a copy that is being made, `GROUP/VOLUME`.
+    fn name_of_new(&self, id: &LvId) -> Option<String> {
+        let sets = self.sets();
+        let mut copies = sets.values().flat_map(|under_way| &under_way.copies);
+        copies
+            .find_map(|copy| copy.made.as_ref().filter(|made| made.id == *id))
+            .map(|made| made.name.clone())
     }
 
     fn arrived(&self, set: SetId, phase: Phase, copies: Option<Vec<Copy>>) {

@@ -116,3 +116,64 @@ fn copies_stay_away_after_a_reboot() {
     }
     assert_eq!(group.volumes().len(), 3);
 }
+
+/// Tags and permission as LVM has them.
+fn standing(group: &Group, device: &Path) -> String {
+    let name = device.file_name().unwrap().to_str().unwrap();
+    let volume = group
+        .volumes()
+        .into_iter()
+        .find(|volume| name == format!("{}-{}", group.name(), volume.replace('-', "--")))
+        .unwrap();
+    let path = format!("{}/{volume}", group.name());
+    let columns = ["--noheadings", "-o", "lv_tags,lv_attr", &path];
+    run("lvs", &columns).trim().to_owned()
+}
+
+/// A copy whose permission somebody has changed by hand: the quick way, which takes copies for writable,
+/// must leave it to the careful one.
+#[test]
+fn the_permission_of_an_administrator_is_seen() {
+    in_lab();
+    let group = Group::with_pool("vssaccess", 160, 512);
+    let provider = LvmThin::new();
+    let (copies, devices) = copies(&group, &provider, 3);
+    let path = |device: &PathBuf| device.to_str().unwrap().to_owned();
+    run("lvchange", &["-qq", "-pr", &path(&devices[0])]);
+    run("lvchange", &["-qq", "-pr", &path(&devices[1])]);
+    assert!(standing(&group, &devices[0]).contains("openvss.copy"));
+    provider
+        .set_access(&copies[..1], Access::ReadWrite)
+        .unwrap();
+    provider.set_access(&copies[1..], Access::ReadOnly).unwrap();
+    let seen: Vec<String> = devices
+        .iter()
+        .map(|device| standing(&group, device))
+        .collect();
+    assert!(
+        !seen.iter().any(|seen| seen.contains("openvss.copy")),
+        "{seen:?}"
+    );
+    activate_anew(&group);
+    assert_eq!(
+        devices.iter().map(read_only).collect::<Vec<_>>(),
+        [false, true, true]
+    );
+}
+
+/// Nothing but a copy is changed by the quick way, and a volume that is no copy gets what was asked for.
+#[test]
+fn ordinary_volumes_and_copies_together() {
+    in_lab();
+    let group = Group::with_pool("vssaccess", 160, 512);
+    let provider = LvmThin::new();
+    let (copies, devices) = copies(&group, &provider, 2);
+    provider.set_access(&copies[..1], Access::ReadOnly).unwrap();
+    provider.set_access(&copies, Access::ReadWrite).unwrap();
+    activate_anew(&group);
+    assert!(!devices.iter().any(read_only));
+    provider.set_access(&copies, Access::Copy).unwrap();
+    for device in &devices {
+        assert!(standing(&group, device).contains("openvss.copy"));
+    }
+}
