@@ -6,25 +6,43 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::run::{cargo, nothing_left, root, status, take_flag, target_dir, typed};
+use crate::run::{cargo, nothing_left, root, status, take_flag, take_option, target_dir, typed};
 use crate::tally::Tally;
 use crate::{Failure, Outcome, failed, setup};
 
 /// How many machines run at a time.
 const MACHINES: usize = 2;
-/// How long one may run: several times what it takes on a quiet host.
+/// How long one may run, when nobody says: several times what it takes on a quiet host.
 const LIMIT_SECONDS: &str = "900";
 
 /// Packages whose programs the tests start.
 const PROGRAMS: &[&str] = &["vss", "vssd", "vss-keeper", "vss-lab"];
+
+/// What of a package's tests is run, and how.
+#[derive(Debug, Default)]
+struct Run {
+    /// Tests whose names contain this.
+    filter: Option<String>,
+    /// Settings of long runs, `NAME=VALUE` each.
+    settings: Vec<String>,
+    limit_seconds: Option<String>,
+}
 
 /// Runs the tests of one package, or of all that have any, in the lab.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let mut arguments = arguments.to_vec();
     let install = !take_flag(&mut arguments, "--no-setup");
     let list = take_flag(&mut arguments, "--list");
+    let mut run = Run {
+        limit_seconds: take_option(&mut arguments, "--limit")?,
+        ..Run::default()
+    };
+    while let Some(setting) = take_option(&mut arguments, "--env")? {
+        run.settings.push(setting);
+    }
     let mut arguments = arguments.into_iter();
-    let (package, filter) = (arguments.next(), arguments.next());
+    let package = arguments.next();
+    run.filter = arguments.next();
     nothing_left(&arguments.collect::<Vec<_>>())?;
     if list {
         packages().iter().for_each(|package| println!("{package}"));
@@ -34,7 +52,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         setup::prepare_lab();
     }
     let mut tally = Tally::default();
-    let outcome = all(package.as_deref(), filter.as_deref(), &mut tally);
+    let outcome = some(package.as_deref(), &run, &mut tally);
     print!("{}", tally.details());
     println!("{}", tally.verdict());
     outcome?;
@@ -45,8 +63,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
 }
 
+/// Runs all tests.
+pub(crate) fn all(tally: &mut Tally) -> Outcome {
+    some(None, &Run::default(), tally)
+}
+
 /// Runs the tests and counts them; what cannot run is skipped by name.
-pub(crate) fn all(package: Option<&str>, filter: Option<&str>, tally: &mut Tally) -> Outcome {
+fn some(package: Option<&str>, run: &Run, tally: &mut Tally) -> Outcome {
     let mut packages = packages();
     if let Some(wanted) = package {
         packages.retain(|package| package == wanted);
@@ -78,7 +101,7 @@ pub(crate) fn all(package: Option<&str>, filter: Option<&str>, tally: &mut Tally
                 while let Some((package, program)) =
                     programs.get(next.fetch_add(1, Ordering::SeqCst))
                 {
-                    let (said, outcome) = machine(program, filter);
+                    let (said, outcome) = machine(program, run);
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     println!("\n-- lab: {package}\n{said}");
                     said.lines().for_each(|line| seen.0.line(line));
@@ -152,12 +175,17 @@ fn executable(package: &str) -> Result<PathBuf, Failure> {
 }
 
 /// Runs a test program in a machine; gives what it said, which must not be mixed with that of another.
-fn machine(program: &Path, filter: Option<&str>) -> (String, Outcome) {
+fn machine(program: &Path, run: &Run) -> (String, Outcome) {
     let mut machine = Command::new(target_dir().join("debug/vss-lab"));
-    machine.args(["--limit", LIMIT_SECONDS]).arg(program);
+    let limit = run.limit_seconds.as_deref().unwrap_or(LIMIT_SECONDS);
+    machine.args(["--limit", limit]);
+    for setting in &run.settings {
+        machine.args(["--env", setting]);
+    }
     machine
+        .arg(program)
         .args(["--test-threads=1", "--show-output"])
-        .args(filter);
+        .args(&run.filter);
     let words = typed(&machine);
     match machine
         .stdin(Stdio::null())

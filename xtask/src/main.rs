@@ -55,7 +55,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "lab",
-        arguments: "[PACKAGE [FILTER]] [--list] [--no-setup]",
+        arguments: "[PACKAGE [FILTER]] [--list] [--no-setup] [--env NAME=VALUE]... [--limit SECONDS]",
         about: "the tests that need block devices, in a kernel of their own; part of `test`",
         run: lab::run,
     },

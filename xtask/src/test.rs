@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     steps.push(step("tests", || tests(&mut tally)));
     let failing_so_far = tally.failed();
-    steps.push(step("lab", || lab::all(None, None, &mut tally)));
+    steps.push(step("lab", || lab::all(&mut tally)));
     let failing_in_lab = tally.failed() - failing_so_far;
 
     for step in steps.iter().filter(|step| step.outcome.is_err()) {
