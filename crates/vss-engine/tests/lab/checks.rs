@@ -1,15 +1,17 @@
 //! Checks by their numbers (spec: break §12), each on every kind of storage.
 //!
-//! Not here: 2 is in the tests of `vss` (classic snapshots), 3, 4, 19, 20, 22 and 24 ask nothing of
-//! storage, 17, 25 and 26 to 28 need documents or exposure, 21 is cut power.
+//! Not here: 2 is in the tests of `vss` (classic snapshots), 3, 18, 20 and 24 ask nothing of storage (no
+//! copy on these can be transported), 17 and 25 to 28 need exposure, documents or resynchronisation, 21 is
+//! cut power.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use disk_identity::Identity;
 use disk_identity::attributes::{HIDDEN, READ_ONLY, SHADOW_COPY};
 use vss_lab::guest::run;
 use vss_model::{Context, ResultCode, SetId};
-use vss_service::Service;
+use vss_service::{Queries, Service};
 
 use crate::storage::Storage;
 use crate::world::{World, identity};
@@ -64,7 +66,15 @@ fn unknown_and_illegal<S: Storage + Default>() {
             "check 5: {flags:#x}"
         );
     }
+    let session = world.service.administration().unwrap();
+    let nowhere = session.break_snapshot_set_ex(set, 0x2, None, None);
+    assert_eq!(
+        nowhere.unwrap_err().code(),
+        ResultCode::E_INVALIDARG,
+        "check 4"
+    );
     assert_eq!(ids_of(&devices), before);
+    assert!(devices.iter().all(|device| is_read_only(device)));
     assert!(world.is_listed(set));
 }
 
@@ -151,7 +161,7 @@ fn originals_are_replaced<S: Storage + Default>() {
     let (set, devices) = world.create();
     let before = ids_of(&devices);
     world.storage.mask(&world.service, 1);
-    world.storage.unmask(&world.service, 1);
+    assert!(world.storage.unmask(&world.service, 1));
     world.storage.mask(&world.service, 0);
     assert_eq!(world.break_ex(set, 0x6), REVERT_FAILED, "check 11");
     assert_eq!(ids_of(&devices), before, "check 11");
@@ -162,6 +172,73 @@ fn originals_are_replaced<S: Storage + Default>() {
         run("sgdisk", &["-v", &device.display().to_string()]);
         write(device).unwrap();
     }
+    // The original comes second: the embedded array refuses it, others show it, and nothing changes for
+    // the disk that took its place.
+    let comes = world.storage.unmask(&world.service, 0);
+    assert_eq!(ids_of(&devices), originals, "check 13");
+    if comes {
+        assert_eq!(ids_of(&world.originals[..1]), originals[..1], "check 13");
+    }
+}
+
+fn disks_in_use_are_not_masked<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let (set, devices) = world.create();
+    let before = ids_of(&devices);
+    // As a mounted file system has it.
+    let user = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::EXCL.bits().cast_signed())
+        .open(&devices[0])
+        .unwrap();
+    assert_eq!(
+        world.break_ex(set, 0x1),
+        Ok(ResultCode::VSS_E_PROVIDER_VETO),
+        "check 19"
+    );
+    assert!(world.is_listed(set), "check 19");
+    assert_eq!(ids_of(&devices), before, "check 19");
+    assert!(
+        devices.iter().all(|device| is_read_only(device)),
+        "check 19"
+    );
+    drop(user);
+    assert_eq!(world.break_ex(set, 0x1), FINISHED);
+    assert!(devices.iter().all(|device| !device.exists()));
+}
+
+/// Flags of the partitions of a disk.
+fn flags_of(device: &Path) -> Vec<u64> {
+    identity(device)
+        .partitions
+        .iter()
+        .map(|partition| partition.attributes & (READ_ONLY | SHADOW_COPY | HIDDEN))
+        .collect()
+}
+
+fn volumes_share_a_disk<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let volumes = world.storage.volumes(&world.originals[0]);
+    let ((set, _), _session) = world.create_of(Context::NAS_ROLLBACK, &volumes);
+    let listed = world.service.set(set).unwrap();
+    assert_eq!(listed.copies.len(), volumes.len(), "check 22");
+    assert_eq!(listed.luns.len(), 1, "check 22");
+    let disk = listed.luns[0].device.clone();
+    assert_eq!(world.break_ex(set, 0x2), FINISHED, "check 22");
+    assert_eq!(flags_of(&disk), [0, 0], "check 22");
+    write(&disk).unwrap();
+    run("sgdisk", &["-v", &disk.display().to_string()]);
+
+    let ((set, _), _session) = world.create_of(Context::NAS_ROLLBACK, &volumes[..1]);
+    let disk = world.service.set(set).unwrap().luns[0].device.clone();
+    let both = READ_ONLY | SHADOW_COPY | HIDDEN;
+    assert_eq!(flags_of(&disk), [both, both], "check 23");
+    assert_eq!(world.break_ex(set, 0x2), FINISHED, "check 23");
+    assert_eq!(flags_of(&disk), [0, 0], "check 23");
+    let ((set, devices), _session) = world.create_of(Context::NAS_ROLLBACK, &volumes);
+    assert!(devices.iter().all(|device| device.exists()));
+    assert_eq!(world.break_ex(set, 0x1), FINISHED, "check 22");
+    assert!(devices.iter().all(|device| !device.exists()), "check 22");
 }
 
 fn plain_breaks_revert_what_they_can<S: Storage + Default>() {
@@ -213,6 +290,8 @@ on_all_storage! {
     read_write_clones,
     masked_disks_are_gone,
     originals_are_replaced,
+    disks_in_use_are_not_masked,
+    volumes_share_a_disk,
     plain_breaks_revert_what_they_can,
     auto_release,
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use uuid::Uuid;
 use vss_engine::Embedded;
 use vss_lab::guest::{Group, Image, Mount, mkfs, run, wait_until};
+use vss_model::ResultCode;
 use vss_service::{NewLun, Service};
 
 /// Size of an original in MiB.
@@ -19,18 +20,45 @@ pub(crate) const NAMES: [&str; 2] = ["one", "two"];
 pub(crate) trait Storage {
     /// Makes the originals visible; gives their devices.
     fn originals(&mut self, service: &Embedded) -> Vec<PathBuf>;
+    /// The volumes on an original.
+    fn volumes(&self, device: &Path) -> Vec<PathBuf> {
+        partitions_of(device)
+    }
     /// Takes an original away from this host.
     fn mask(&self, service: &Embedded, index: usize);
-    /// Brings it back.
-    fn unmask(&self, service: &Embedded, index: usize);
+    /// Brings it back; false where that is refused, for another disk has its identity by now.
+    fn unmask(&self, service: &Embedded, index: usize) -> bool;
 }
 
-/// Gives a disk one partition over all of it.
+/// Gives a disk two partitions.
 fn partition(device: &Path) {
     run(
         "sgdisk",
-        &["-n", "1:0:0", "-t", "1:8300", &device.display().to_string()],
+        &[
+            "-n",
+            "1:0:+10M",
+            "-n",
+            "2:0:0",
+            &device.display().to_string(),
+        ],
     );
+}
+
+/// The partitions of a disk, once the kernel has read its table.
+fn partitions_of(device: &Path) -> Vec<PathBuf> {
+    let name = device.file_name().unwrap().to_str().unwrap();
+    let infix = if name.ends_with(|last: char| last.is_ascii_digit()) {
+        "p"
+    } else {
+        ""
+    };
+    let partitions: Vec<PathBuf> = (1..=2)
+        .map(|number| device.with_file_name(format!("{name}{infix}{number}")))
+        .collect();
+    wait_until("the partitions to come", || {
+        partitions.iter().all(|partition| partition.exists())
+    });
+    partitions
 }
 
 /// Images attached as loop devices.
@@ -65,8 +93,14 @@ impl Storage for Loops {
         service.mask_luns(&[NAMES[index].to_owned()]).unwrap();
     }
 
-    fn unmask(&self, service: &Embedded, index: usize) {
-        service.unmask_luns(&[NAMES[index].to_owned()]).unwrap();
+    fn unmask(&self, service: &Embedded, index: usize) -> bool {
+        match service.unmask_luns(&[NAMES[index].to_owned()]) {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.code(), ResultCode::VSS_E_OBJECT_ALREADY_EXISTS);
+                false
+            }
+        }
     }
 }
 
@@ -97,12 +131,18 @@ impl Storage for Thin {
             .collect()
     }
 
+    /// The kernel looks for no partitions in a mapped device: the volume is the disk.
+    fn volumes(&self, device: &Path) -> Vec<PathBuf> {
+        vec![device.to_owned()]
+    }
+
     fn mask(&self, _service: &Embedded, index: usize) {
         run("lvchange", &["-qq", "-an", &self.names[index]]);
     }
 
-    fn unmask(&self, _service: &Embedded, index: usize) {
+    fn unmask(&self, _service: &Embedded, index: usize) -> bool {
         run("lvchange", &["-qq", "-ay", &self.names[index]]);
+        true
     }
 }
 
@@ -235,11 +275,12 @@ impl Storage for Lio {
         wait_until("the disk to go", || !Path::new(&folder).exists());
     }
 
-    fn unmask(&self, _service: &Embedded, index: usize) {
+    fn unmask(&self, _service: &Embedded, index: usize) -> bool {
         let lun = self.port.join(format!("lun/lun_{index}"));
         fs::create_dir(&lun).unwrap();
         symlink(&self.stores[index], lun.join("admin")).unwrap();
         self.disk(index);
+        true
     }
 }
 

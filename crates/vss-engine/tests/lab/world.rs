@@ -52,11 +52,27 @@ impl<S: Storage + Default> World<S> {
         (SetId, Vec<PathBuf>),
         Box<dyn vss_service::BackupComponents>,
     ) {
+        self.create_of(context, &self.originals)
+    }
+
+    /// The same of these volumes.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a set, its devices, and its session"
+    )]
+    pub(crate) fn create_of(
+        &self,
+        context: Context,
+        volumes: &[PathBuf],
+    ) -> (
+        (SetId, Vec<PathBuf>),
+        Box<dyn vss_service::BackupComponents>,
+    ) {
         let session = self.service.create_backup_components().unwrap();
         session.initialize_for_backup().unwrap();
         session.set_context(context.bits()).unwrap();
         let set = session.start_snapshot_set().unwrap();
-        for original in &self.originals {
+        for original in volumes {
             session
                 .add_to_snapshot_set(&original.display().to_string(), ProviderId::NULL)
                 .unwrap();
