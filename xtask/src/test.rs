@@ -39,7 +39,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if has_component("clippy") {
         let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--quiet"]);
         clippy.args(["--", "--deny", "warnings"]);
-        steps.push(step("lints", || announced(&mut clippy, status)));
+        // To cargo those of the lab are no tests unless they are named.
+        let mut lab = cargo(["clippy", "--workspace", "--test", "*-lab", "--quiet"]);
+        lab.args(["--", "--deny", "warnings"]);
+        steps.push(step("lints", || {
+            announced(&mut clippy, status)?;
+            announced(&mut lab, status)
+        }));
     } else {
         tally.skip(
             "lints",

@@ -41,10 +41,6 @@ impl<S: Storage + Default> World<S> {
     }
 
     /// The same in some context; the session is given too, with which such copies may end.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a set, its devices, and its session"
-    )]
     pub(crate) fn create_in(
         &self,
         context: Context,
@@ -56,10 +52,6 @@ impl<S: Storage + Default> World<S> {
     }
 
     /// The same of these volumes.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a set, its devices, and its session"
-    )]
     pub(crate) fn create_of(
         &self,
         context: Context,
