@@ -55,7 +55,7 @@ fn activate_anew(group: &Group) {
     run("vgchange", &["-qq", "-aay", group.name()]);
 }
 
-fn read_only(device: &PathBuf) -> bool {
+fn read_only(device: &Path) -> bool {
     let flag = run("blockdev", &["--getro", device.to_str().unwrap()]);
     flag.trim() == "1"
 }
@@ -72,17 +72,17 @@ fn read_only_outlives_a_reboot() {
     for _ in 0..2 {
         provider.set_access(&copies, Access::ReadOnly).unwrap();
     }
-    assert!(devices.iter().all(read_only));
+    assert!(devices.iter().all(|device| read_only(device)));
     activate_anew(&group);
     assert!(devices.iter().all(|device| device.exists()));
-    assert!(devices.iter().all(read_only));
+    assert!(devices.iter().all(|device| read_only(device)));
     // Nothing of ours touches an ordinary volume.
     for (copy, device) in copies.iter().zip(&devices) {
         assert!(provider.on_lun_empty(device, copy).is_err());
     }
     assert_eq!(group.volumes().len(), all);
     provider.set_access(&copies, Access::ReadWrite).unwrap();
-    assert!(!devices.iter().any(read_only));
+    assert!(!devices.iter().any(|device| read_only(device)));
     group.check();
 }
 
@@ -97,7 +97,7 @@ fn read_write_outlives_a_reboot() {
     }
     activate_anew(&group);
     assert!(devices.iter().all(|device| device.exists()));
-    assert!(!devices.iter().any(read_only));
+    assert!(!devices.iter().any(|device| read_only(device)));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn the_permission_of_an_administrator_is_seen() {
     let group = Group::with_pool("vssaccess", 160, 512);
     let provider = LvmThin::new();
     let (copies, devices) = copies(&group, &provider, 3);
-    let path = |device: &PathBuf| device.to_str().unwrap().to_owned();
+    let path = |device: &Path| device.to_str().unwrap().to_owned();
     run("lvchange", &["-qq", "-pr", &path(&devices[0])]);
     run("lvchange", &["-qq", "-pr", &path(&devices[1])]);
     assert!(standing(&group, &devices[0]).contains("openvss.copy"));
@@ -156,7 +156,10 @@ fn the_permission_of_an_administrator_is_seen() {
     );
     activate_anew(&group);
     assert_eq!(
-        devices.iter().map(read_only).collect::<Vec<_>>(),
+        devices
+            .iter()
+            .map(|device| read_only(device))
+            .collect::<Vec<_>>(),
         [false, true, true]
     );
 }
@@ -171,7 +174,7 @@ fn ordinary_volumes_and_copies_together() {
     provider.set_access(&copies[..1], Access::ReadOnly).unwrap();
     provider.set_access(&copies, Access::ReadWrite).unwrap();
     activate_anew(&group);
-    assert!(!devices.iter().any(read_only));
+    assert!(!devices.iter().any(|device| read_only(device)));
     provider.set_access(&copies, Access::Copy).unwrap();
     for device in &devices {
         assert!(standing(&group, device).contains("openvss.copy"));

@@ -22,7 +22,6 @@ enum On {
 }
 
 /// How the host reaches its target.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Way {
     Loopback(Lab),
     Wire(Wire),
