@@ -26,7 +26,10 @@ const DELAY: &str = "inject=ioctl:delay_exit=15000";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
+    /// The service in the process of `vss`.
     Service,
+    /// `vssd`, which serves a `vss`.
+    Daemon,
     Keeper,
     Both,
 }
@@ -48,6 +51,60 @@ struct Scene {
     world: World,
     /// Where the kernel says whether the two are suspended.
     suspended: [PathBuf; 2],
+}
+
+/// A creation on its way.
+struct Creation {
+    /// Its end and exit status are those of the service.
+    tracer: Child,
+    /// Name of the service's program.
+    service: &'static str,
+    /// Who asked the service, if that is another process.
+    client: Option<Child>,
+}
+
+impl Creation {
+    /// The service below its tracer, and its keeper, once both are there.
+    fn service_and_keeper(&self) -> (u32, u32) {
+        let mut found = None;
+        until("a keeper", || {
+            found = child_of(self.tracer.id(), self.service)
+                .and_then(|service| Some((service, child_of(service, "vss-keeper")?)));
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    /// Waits for its end; whether somebody was told that the set is there.
+    fn wait(&mut self) -> bool {
+        let ended = self.tracer.wait().unwrap().success();
+        match &mut self.client {
+            // It ends by itself, whatever became of its service.
+            Some(client) => client.wait().unwrap().success(),
+            None => ended,
+        }
+    }
+}
+
+/// Runs a program in which ioctls take their time.
+fn traced(program: &Command) -> Child {
+    Command::new("strace")
+        .args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=ioctl",
+            "-e",
+            DELAY,
+        ])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 const PLACES: [&str; 2] = ["/mnt/a", "/mnt/b"];
@@ -82,26 +139,42 @@ impl Scene {
         }
     }
 
-    /// Starts a creation; gives its tracer, whose end and exit status are those of the service.
-    fn create(&self) -> Child {
-        let service = self.world.command(&[&["create"], &PLACES[..]].concat());
-        Command::new("strace")
-            .args([
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                "trace=ioctl",
-                "-e",
-                DELAY,
-            ])
-            .arg(service.get_program())
-            .args(service.get_args())
+    /// Starts a creation, in the service that is to be hit if one is.
+    fn create(&self, victim: Option<Victim>) -> Creation {
+        if victim != Some(Victim::Daemon) {
+            let create = self.world.command(&[&["create"], &PLACES[..]].concat());
+            return Creation {
+                tracer: traced(&create),
+                service: "vss",
+                client: None,
+            };
+        }
+        let socket = self.world.path("run/vssd.sock");
+        let settings = self.world.path("vssd.toml");
+        let texts = "group = \"\"\n[log]\ntarget = \"stderr\"\n";
+        fs::write(&settings, texts).unwrap();
+        // A killed daemon leaves its socket; only a new one is waited for.
+        let _ = fs::remove_file(&socket);
+        let mut vssd = Command::new(Path::new(env!("CARGO_BIN_EXE_vss")).with_file_name("vssd"));
+        vssd.arg("--config").arg(settings);
+        vssd.arg("--state").arg(self.world.path("."));
+        vssd.arg("--socket").arg(&socket);
+        let tracer = traced(&vssd);
+        wait_until("the daemon's socket", || socket.exists());
+        let client = Command::new(env!("CARGO_BIN_EXE_vss"))
+            .arg("--connect")
+            .arg(format!("unix:{}", socket.display()))
+            .arg("create")
+            .args(PLACES)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap()
+            .unwrap();
+        Creation {
+            tracer,
+            service: "vssd",
+            client: Some(client),
+        }
     }
 
     /// Both places are written to until `end`.
@@ -234,17 +307,6 @@ fn child_of(parent: u32, wanted: &str) -> Option<u32> {
     })
 }
 
-/// The service below its tracer, and its keeper, once both are there.
-fn service_and_keeper(tracer: &Child) -> (u32, u32) {
-    let mut found = None;
-    until("a keeper", || {
-        found = child_of(tracer.id(), "vss")
-            .and_then(|service| Some((service, child_of(service, "vss-keeper")?)));
-        found.is_some()
-    });
-    found.unwrap()
-}
-
 fn is_there(pid: u32) -> bool {
     process(pid).is_some_and(|(_, state, _)| state != 'Z' && state != 'X')
 }
@@ -267,12 +329,12 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// How long a keeper lives when nobody is killed.
 fn life_of_a_keeper(scene: &Scene) -> Duration {
-    let mut service = scene.create();
-    let (_, keeper) = service_and_keeper(&service);
+    let mut creation = scene.create(None);
+    let (_, keeper) = creation.service_and_keeper();
     let start = Instant::now();
     until("the end of the keeper", || !is_there(keeper));
     let life = start.elapsed();
-    assert!(service.wait().unwrap().success());
+    assert!(creation.wait());
     println!("the keeper lives for {life:?}");
     let sets = scene.judge().unwrap();
     assert_eq!(sets.len(), 1);
@@ -290,8 +352,8 @@ struct Blow {
 }
 
 fn blow(scene: &Scene, victim: Victim, moment: Moment) -> Blow {
-    let mut service = scene.create();
-    let (pid, keeper) = service_and_keeper(&service);
+    let mut creation = scene.create(Some(victim));
+    let (pid, keeper) = creation.service_and_keeper();
     let after = match moment {
         Moment::After(after) => after,
         Moment::Suspended(after) => {
@@ -307,7 +369,7 @@ fn blow(scene: &Scene, victim: Victim, moment: Moment) -> Blow {
     let at_rest = scene.is_suspended();
     let fell = Instant::now();
     match victim {
-        Victim::Service => kill(pid),
+        Victim::Service | Victim::Daemon => kill(pid),
         Victim::Keeper => kill(keeper),
         Victim::Both => {
             kill(keeper);
@@ -316,7 +378,7 @@ fn blow(scene: &Scene, victim: Victim, moment: Moment) -> Blow {
     }
     // Who works on keeps the next one from recovering; the dead do not.
     if victim != Victim::Keeper {
-        service.wait().unwrap();
+        creation.wait();
     }
     let status = scene.world.output(&["status"]);
     let back = fell.elapsed();
@@ -325,7 +387,7 @@ fn blow(scene: &Scene, victim: Victim, moment: Moment) -> Blow {
         .unwrap_or_else(|why| panic!("{victim:?} {moment:?}: {why}; vss took {back:?}"));
     let goes_on = fell.elapsed();
     assert!(status.status.success(), "{victim:?} {moment:?}: {status:?}");
-    let ended = service.wait().unwrap();
+    let told = creation.wait();
     until("the end of the keeper", || !is_there(keeper));
     let sets = scene
         .judge()
@@ -335,8 +397,8 @@ fn blow(scene: &Scene, victim: Victim, moment: Moment) -> Blow {
         sets.len()
     );
     assert!(
-        sets.len() == usize::from(ended.success()) || victim != Victim::Keeper,
-        "{victim:?} {moment:?}: {ended} and sets {sets:?}"
+        sets.len() == usize::from(told) || (victim != Victim::Keeper && !told),
+        "{victim:?} {moment:?}: told {told}, and sets {sets:?}"
     );
     for set in &sets {
         scene.judge_set(set);
@@ -379,6 +441,11 @@ fn killed_at_every_moment(victim: Victim, group: &str) {
 #[test]
 fn the_service_killed_while_writes_are_held() {
     killed_at_every_moment(Victim::Service, "vsslabkills");
+}
+
+#[test]
+fn the_daemon_killed_while_writes_are_held() {
+    killed_at_every_moment(Victim::Daemon, "vsslabkilld");
 }
 
 #[test]

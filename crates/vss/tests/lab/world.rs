@@ -24,6 +24,11 @@ impl World {
         }
     }
 
+    /// A path in the state folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.state.path().join(name)
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vss"));
         command
