@@ -13,8 +13,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use vss_model::{Error, ErrorKind};
+use vss_sys::FileLock;
 
 /// Longest holder text that is read back, in bytes.
 const HOLDER_LIMIT: u64 = 4096;
@@ -71,7 +71,7 @@ impl StatePaths {
 #[derive(Debug)]
 pub struct StateDir {
     paths: StatePaths,
-    lock: File,
+    _lock: FileLock,
 }
 
 impl StateDir {
@@ -101,24 +101,23 @@ impl StateDir {
             .mode(0o700)
             .create(&paths.root)
             .map_err(|error| failed("make", error))?;
-        let mut lock = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(paths.lock())
             .map_err(|error| failed("lock", error))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(held(&paths, &mut lock)),
-            Err(error) => return Err(failed("lock", error.into())),
-        }
+        let lock = FileLock::try_exclusive(file)
+            .map_err(|error| failed("lock", error))?
+            .ok_or_else(|| held(&paths))?;
         let holder = format!("{}\t{}\n", std::process::id(), command_line());
-        lock.set_len(0)
-            .and_then(|()| lock.rewind())
-            .and_then(|()| lock.write_all(holder.as_bytes()))
+        let mut file = lock.file();
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(holder.as_bytes()))
             .map_err(|error| failed("lock", error))?;
-        Ok(Self { paths, lock })
+        Ok(Self { paths, _lock: lock })
     }
 
     /// Where everything is.
@@ -136,14 +135,6 @@ impl StateDir {
     }
 }
 
-impl Drop for StateDir {
-    fn drop(&mut self) {
-        // Not left to the close: a child that this process is just about to start may still hold the
-        // descriptor, and with it the lock, until it runs its program.
-        let _ = flock(&self.lock, FlockOperation::Unlock);
-    }
-}
-
 fn command_line() -> String {
     std::env::args()
         .map(|argument| argument.replace(['\t', '\n'], " "))
@@ -151,9 +142,10 @@ fn command_line() -> String {
         .join(" ")
 }
 
-fn held(paths: &StatePaths, lock: &mut File) -> Error {
+fn held(paths: &StatePaths) -> Error {
     let mut holder = String::new();
-    let read = lock.take(HOLDER_LIMIT).read_to_string(&mut holder);
+    let read = File::open(paths.lock())
+        .and_then(|lock| lock.take(HOLDER_LIMIT).read_to_string(&mut holder));
     let who = match (read, holder.trim_end().split_once('\t')) {
         (Ok(_), Some((pid, command))) => format!("process {pid} ({command})"),
         _ => "another process".to_owned(),

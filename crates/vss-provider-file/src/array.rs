@@ -7,12 +7,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use uuid::Uuid;
 use vss_model::{LunId, LunInformation, ResultCode, SetId};
 use vss_provider::failure::io_failed;
 use vss_provider::{ProviderError, ProviderResult};
+use vss_sys::FileLock;
 
 use crate::catalogue::Catalogue;
 use crate::folders::{Folders, remove, sync};
@@ -34,17 +33,7 @@ pub struct FileArray {
     sets: Mutex<BTreeMap<SetId, SetUnderWay>>,
     pub(crate) progress: Mutex<Option<Arc<ProgressFn>>>,
     /// The array's folder, locked for as long as this process owns it.
-    lock: Option<File>,
-}
-
-impl Drop for FileArray {
-    fn drop(&mut self) {
-        // Not left to the close: a child that this process is just about to start may still hold the
-        // descriptor, and with it the lock, until it runs its program.
-        if let Some(lock) = &self.lock {
-            let _ = flock(lock, FlockOperation::Unlock);
-        }
-    }
+    _lock: Option<FileLock>,
 }
 
 impl fmt::Debug for FileArray {
@@ -110,16 +99,17 @@ impl FileArray {
     /// the folders or the catalogue cannot be used.
     pub fn open(array: &Path, host: &Path) -> ProviderResult<Self> {
         let folders = Folders::make(array, host)?;
-        let lock = File::open(&folders.array).map_err(io_failed("open", &folders.array))?;
+        let file = File::open(&folders.array).map_err(io_failed("open", &folders.array))?;
         // Clearing leftovers would tear the copies of another owner away from it.
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::WOULDBLOCK => ProviderError::new(
-                ResultCode::VSS_E_BAD_STATE,
-                format!("the array {} is in use", folders.array.display()),
-            )
-            .with_hint("another process owns it: wait until that has ended"),
-            error => io_failed("lock", &folders.array)(error.into()),
-        })?;
+        let lock = FileLock::try_exclusive(file)
+            .map_err(io_failed("lock", &folders.array))?
+            .ok_or_else(|| {
+                ProviderError::new(
+                    ResultCode::VSS_E_BAD_STATE,
+                    format!("the array {} is in use", folders.array.display()),
+                )
+                .with_hint("another process owns it: wait until that has ended")
+            })?;
         let catalogue = Catalogue::own(&folders.catalogue())?;
         sync(&folders.array)?;
         Ok(Self::new(folders, catalogue, Some(lock)))
@@ -138,14 +128,14 @@ impl FileArray {
         Ok(Self::new(folders, catalogue, None))
     }
 
-    fn new(folders: Folders, catalogue: Catalogue, lock: Option<File>) -> Self {
+    fn new(folders: Folders, catalogue: Catalogue, lock: Option<FileLock>) -> Self {
         Self {
             folders,
             catalogue,
             changes: Mutex::default(),
             sets: Mutex::default(),
             progress: Mutex::default(),
-            lock,
+            _lock: lock,
         }
     }
 

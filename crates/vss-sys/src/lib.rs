@@ -1,10 +1,11 @@
-//! The system calls of openvss that need unsafe code, behind safe functions.
+//! The system calls of openvss that need unsafe code or care, behind safe functions.
 //!
 //! - [`Lease`] holds later writers of a file back for a moment, and proves that there are none now.
 //! - [`block`] asks and sets what a block device says of itself.
 //! - [`loop_device`] makes block devices of files.
 //! - [`dm`] asks the device mapper, suspends and resumes its devices.
 //! - [`freeze`] freezes and thaws a mounted file system.
+//! - [`FileLock`] keeps other processes out of a folder, and ends when it is let go of.
 //! - [`peer_credentials`] tells who is at the other end of a Unix socket.
 //!
 //! ```
@@ -24,8 +25,10 @@ pub mod block;
 pub mod dm;
 pub mod freeze;
 mod lease;
+mod lock;
 pub mod loop_device;
 mod peer;
 
 pub use lease::{Lease, LeaseError, break_time};
+pub use lock::FileLock;
 pub use peer::{PeerCredentials, peer_credentials};
