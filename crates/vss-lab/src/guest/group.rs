@@ -35,26 +35,7 @@ impl Group {
     #[must_use]
     pub fn with_pool(name: &str, mib: u64, sector_size: u32) -> Self {
         let group = Self::new(name, mib, sector_size);
-        run(
-            "lvcreate",
-            &[
-                "-qq",
-                "--yes",
-                "--type",
-                "thin-pool",
-                "--extents",
-                "80%FREE",
-                "--chunksize",
-                "64k",
-                "--poolmetadatasize",
-                "8m",
-                "--zero",
-                "y",
-                "--name",
-                "pool",
-                name,
-            ],
-        );
+        make_thin_pool(name);
         group
     }
 
@@ -70,22 +51,7 @@ impl Group {
     /// LVM refuses.
     #[must_use]
     pub fn thin(&self, name: &str, mib: u64) -> String {
-        let pool = format!("{}/pool", self.name);
-        run(
-            "lvcreate",
-            &[
-                "-qq",
-                "--yes",
-                "--wipesignatures",
-                "n",
-                "--virtualsize",
-                &format!("{mib}m"),
-                "--thinpool",
-                &pool,
-                "--name",
-                name,
-            ],
-        );
+        make_thin(&self.name, name, mib);
         self.path(name)
     }
 
@@ -128,20 +94,77 @@ impl Group {
             .collect()
     }
 
-    /// Checks that LVM and the pool are content: `vgck`, and `thin_check` on the pool at rest. All
-    /// volumes are deactivated for that, and activated again.
+    /// [`check_thin_pool`].
     ///
     /// # Panics
     /// They are not.
     pub fn check(&self) {
-        run("vgck", &[&self.name]);
-        run("vgchange", &["-qq", "-an", &self.name]);
-        let metadata = format!("{}/pool_tmeta", self.name);
-        run("lvchange", &["-qq", "-ay", "--yes", &metadata]);
-        run("thin_check", &["-q", &format!("/dev/{metadata}")]);
-        run("lvchange", &["-qq", "-an", &metadata]);
-        run("vgchange", &["-qq", "-ay", &self.name]);
+        check_thin_pool(&self.name);
     }
+}
+
+/// Makes a thin pool named `pool` over nearly all of a group.
+///
+/// # Panics
+/// LVM refuses.
+pub fn make_thin_pool(group: &str) {
+    run(
+        "lvcreate",
+        &[
+            "-qq",
+            "--yes",
+            "--type",
+            "thin-pool",
+            "--extents",
+            "80%FREE",
+            "--chunksize",
+            "64k",
+            "--poolmetadatasize",
+            "8m",
+            "--zero",
+            "y",
+            "--name",
+            "pool",
+            group,
+        ],
+    );
+}
+
+/// Makes a thin volume of so many MiB in the pool of a group.
+///
+/// # Panics
+/// LVM refuses.
+pub fn make_thin(group: &str, name: &str, mib: u64) {
+    run(
+        "lvcreate",
+        &[
+            "-qq",
+            "--yes",
+            "--wipesignatures",
+            "n",
+            "--virtualsize",
+            &format!("{mib}m"),
+            "--thinpool",
+            &format!("{group}/pool"),
+            "--name",
+            name,
+        ],
+    );
+}
+
+/// Checks that LVM and the pool of a group are content: `vgck`, and `thin_check` on the pool at rest. All
+/// volumes are deactivated for that, and activated again.
+///
+/// # Panics
+/// They are not.
+pub fn check_thin_pool(group: &str) {
+    run("vgck", &[group]);
+    run("vgchange", &["-qq", "-an", group]);
+    let metadata = format!("{group}/pool_tmeta");
+    run("lvchange", &["-qq", "-ay", "--yes", &metadata]);
+    run("thin_check", &["-q", &format!("/dev/{metadata}")]);
+    run("lvchange", &["-qq", "-an", &metadata]);
+    run("vgchange", &["-qq", "-ay", group]);
 }
 
 impl Drop for Group {

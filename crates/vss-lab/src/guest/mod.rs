@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use disk::{Image, LoopDisk, drop_caches, read_at, write_at};
 pub use file_system::{Mount, fsck, mkfs};
-pub use group::Group;
+pub use group::{Group, check_thin_pool, make_thin, make_thin_pool};
 pub use ledger::{Ledger, check_ledger};
 
 use crate::boot::LAB_VARIABLE;

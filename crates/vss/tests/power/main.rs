@@ -21,54 +21,37 @@ mod target;
 mod thin;
 mod trace;
 
-mod on_thin {
-    use crate::guest::What;
-    use crate::host;
-    use crate::storage::Kind;
+macro_rules! on {
+    ($($tests:ident: $kind:ident,)*) => {$(
+        mod $tests {
+            use crate::guest::What;
+            use crate::host;
+            use crate::storage::Kind;
 
-    #[test]
-    fn a_creation_is_whole_or_gone_after_a_power_cut() {
-        host::cuts(Kind::Thin, What::Create);
-    }
+            #[test]
+            fn a_creation_is_whole_or_gone_after_a_power_cut() {
+                host::cuts(Kind::$kind, What::Create);
+            }
 
-    #[test]
-    fn a_break_is_whole_or_not_begun_after_a_power_cut() {
-        host::cuts(Kind::Thin, What::Break);
-    }
+            #[test]
+            fn a_break_is_whole_or_not_begun_after_a_power_cut() {
+                host::cuts(Kind::$kind, What::Break);
+            }
 
-    #[test]
-    fn nothing_stays_still_after_a_power_cut() {
-        host::cut_while_all_is_still(Kind::Thin);
-    }
+            #[test]
+            fn nothing_stays_still_after_a_power_cut() {
+                host::cut_while_all_is_still(Kind::$kind);
+            }
 
-    #[test]
-    fn storage_that_is_broken_is_judged_so() {
-        host::control(Kind::Thin);
-    }
+            #[test]
+            fn storage_that_is_broken_is_judged_so() {
+                host::control(Kind::$kind);
+            }
+        }
+    )*};
 }
 
-mod on_lio {
-    use crate::guest::What;
-    use crate::host;
-    use crate::storage::Kind;
-
-    #[test]
-    fn a_creation_is_whole_or_gone_after_a_power_cut() {
-        host::cuts(Kind::Lio, What::Create);
-    }
-
-    #[test]
-    fn a_break_is_whole_or_not_begun_after_a_power_cut() {
-        host::cuts(Kind::Lio, What::Break);
-    }
-
-    #[test]
-    fn nothing_stays_still_after_a_power_cut() {
-        host::cut_while_all_is_still(Kind::Lio);
-    }
-
-    #[test]
-    fn storage_that_is_broken_is_judged_so() {
-        host::control(Kind::Lio);
-    }
+on! {
+    on_thin: Thin,
+    on_lio: Lio,
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::Value;
-use vss_lab::guest::run;
+use vss_lab::guest::{check_thin_pool, make_thin, make_thin_pool, run};
 
 use crate::guest::text;
 use crate::storage::{DISKS, Expected, FILE_SYSTEMS, MIB, STORAGE_DISK, Storage};
@@ -39,39 +39,9 @@ impl Storage for Thin {
     fn make(&self) {
         run("pvcreate", &["-qq", "--yes", STORAGE_DISK]);
         run("vgcreate", &["-qq", "--yes", GROUP, STORAGE_DISK]);
-        run(
-            "lvcreate",
-            &[
-                "-qq",
-                "--yes",
-                "--type",
-                "thin-pool",
-                "--extents",
-                "80%FREE",
-                "--chunksize",
-                "64k",
-                "--poolmetadatasize",
-                "4m",
-                "--name",
-                "pool",
-                GROUP,
-            ],
-        );
-        let (pool, size) = (format!("{GROUP}/pool"), format!("{MIB}m"));
+        make_thin_pool(GROUP);
         for name in DISKS.iter().chain(&FILE_SYSTEMS) {
-            run(
-                "lvcreate",
-                &[
-                    "-qq",
-                    "--yes",
-                    "--virtualsize",
-                    &size,
-                    "--thinpool",
-                    &pool,
-                    "--name",
-                    name,
-                ],
-            );
+            make_thin(GROUP, name, MIB);
         }
     }
 
@@ -137,12 +107,7 @@ impl Storage for Thin {
     }
 
     fn whole(&self) {
-        run("vgck", &[GROUP]);
-        run("vgchange", &["-qq", "-an", GROUP]);
-        let metadata = format!("{GROUP}/pool_tmeta");
-        run("lvchange", &["-qq", "-ay", "--yes", &metadata]);
-        run("thin_check", &["-q", &format!("/dev/{metadata}")]);
-        run("lvchange", &["-qq", "-an", &metadata]);
+        check_thin_pool(GROUP);
     }
 
     fn strays(&self) -> &'static [(&'static str, &'static str)] {
