@@ -72,8 +72,29 @@ pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
 /// udev does not end, or LVM's settings cannot be written.
 pub fn without_udev() {
     let _ = Command::new("udevadm").args(["control", "--exit"]).output();
+    wait_until("the end of udev", || !is_running("systemd-udevd"));
+    // It stays behind. By it libraries tell whether udev runs, and dmsetup and partprobe would wait for it.
+    match std::fs::remove_file("/run/udev/control") {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            panic!("could not remove the socket of udev: {error}")
+        }
+        _ => {}
+    }
     std::fs::write("/etc/lvm/lvm.conf", crate::boot::lvm_conf(false))
         .unwrap_or_else(|error| panic!("could not write LVM's settings: {error}"));
+}
+
+/// Whether a process of this name, which has at most 15 characters, runs.
+fn is_running(name: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return false;
+    };
+    processes.flatten().any(|process| {
+        let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        stat.split_once('(')
+            .and_then(|(_, rest)| rest.rsplit_once(") "))
+            .is_some_and(|(is, rest)| is == name && !rest.starts_with('Z'))
+    })
 }
 
 /// Has udev again, after a test that did without; for tests that need links below `/dev/disk`.
