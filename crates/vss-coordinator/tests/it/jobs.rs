@@ -22,18 +22,7 @@ fn cancel_before_the_point_of_no_return() {
     let (set, _) = world.create(&["db"]);
     let lun = world.luns_of(set).remove(0);
     let before = world.bytes(&lun);
-    let gate = Gate::new();
-    world.array.inject(Fault::next(
-        Method::PresentedLuns,
-        Action::Hang(gate.clone()),
-    ));
-    let mut slot = None;
-    world
-        .session()
-        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
-        .unwrap();
-    let job = slot.unwrap();
-    gate.wait_until_entered();
+    let (gate, job) = world.break_held_in(Method::PresentedLuns, set, 0x2);
     assert_eq!(job.query_status().unwrap(), ResultCode::VSS_S_ASYNC_PENDING);
     job.wait(Some(Duration::ZERO)).unwrap();
     assert_eq!(
@@ -103,20 +92,9 @@ fn cancel_past_the_point_of_no_return() {
 fn dropping_the_handle_does_not_stop_it() {
     let world = world();
     let (set, _) = world.create(&["db"]);
-    let gate = Gate::new();
-    world.array.inject(Fault::next(
-        Method::OnLunStateChange,
-        Action::Hang(gate.clone()),
-    ));
-    let mut slot = None;
-    world
-        .session()
-        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
-        .unwrap();
-    gate.wait_until_entered();
-    let id = slot.as_ref().unwrap().operation();
-    let watcher = world.service().operation(id).unwrap();
-    drop(slot);
+    let (gate, job) = world.break_held_in(Method::OnLunStateChange, set, 0x2);
+    let watcher = world.service().operation(job.operation()).unwrap();
+    drop(job);
     gate.open();
     watcher.wait(None).unwrap();
     assert!(!world.is_listed(set));

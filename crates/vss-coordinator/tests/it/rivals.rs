@@ -2,7 +2,7 @@
 
 use vss_model::ResultCode;
 use vss_provider::Method;
-use vss_provider::fake::{Action, Fault, Gate};
+use vss_provider::fake::{Action, Fault};
 use vss_service::SourceObject;
 
 use crate::checks::{FINISHED, ids, two_disks};
@@ -12,17 +12,7 @@ use crate::images::Kind;
 fn a_second_break_meanwhile_is_in_bad_state_and_a_query_never_waits() {
     let world = two_disks();
     let (set, copies) = world.create(&["db"]);
-    let gate = Gate::new();
-    world.array.inject(Fault::next(
-        Method::OnLunStateChange,
-        Action::Hang(gate.clone()),
-    ));
-    let mut slot = None;
-    world
-        .session()
-        .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
-        .unwrap();
-    gate.wait_until_entered();
+    let (gate, job) = world.break_held_in(Method::OnLunStateChange, set, 0x2);
     assert_eq!(world.break_ex(set, 0x2), Err(ResultCode::VSS_E_BAD_STATE));
     let error = world
         .session()
@@ -31,7 +21,6 @@ fn a_second_break_meanwhile_is_in_bad_state_and_a_query_never_waits() {
     assert_eq!(error.code(), ResultCode::VSS_E_BAD_STATE);
     assert!(world.is_listed(set), "until the end it is what it was");
     gate.open();
-    let job = slot.unwrap();
     job.wait(None).unwrap();
     assert_eq!(
         job.query_status().unwrap(),
@@ -64,17 +53,7 @@ fn two_breaks_at_once_never_give_one_identity_twice() {
     let (second, _) = world.create(&["db"]);
     world.array.mask("db").unwrap();
     // The first hangs past its plan and before its first write.
-    let gate = Gate::new();
-    world.array.inject(Fault::next(
-        Method::OnLunStateChange,
-        Action::Hang(gate.clone()),
-    ));
-    let mut slot = None;
-    world
-        .session()
-        .break_snapshot_set_ex(first, 0x6, None, Some(&mut slot))
-        .unwrap();
-    gate.wait_until_entered();
+    let (gate, job) = world.break_held_in(Method::OnLunStateChange, first, 0x6);
     assert_eq!(
         world.break_ex(second, 0x4),
         Ok(ResultCode::VSS_E_BREAK_REVERT_ID_FAILED)
@@ -84,7 +63,6 @@ fn two_breaks_at_once_never_give_one_identity_twice() {
     assert_eq!(world.break_ex(second, 0x0), FINISHED);
     assert_eq!(ids(&world, &lun, Kind::Gpt512), kept);
     gate.open();
-    let job = slot.unwrap();
     job.wait(None).unwrap();
     assert_eq!(
         job.query_status().unwrap(),

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use vss_model::{ErrorKind, ResultCode};
 use vss_provider::Method;
-use vss_provider::fake::{Action, Fault, Gate};
 
 use crate::images::Kind;
 use crate::world::World;
@@ -29,16 +28,7 @@ fn running_operations_stop_or_finish() {
         let world = world();
         let (set, _) = world.create(&["db"]);
         let (other, _) = world.create(&["log"]);
-        let gate = Gate::new();
-        world
-            .array
-            .inject(Fault::next(method, Action::Hang(gate.clone())));
-        let mut slot = None;
-        world
-            .session()
-            .break_snapshot_set_ex(set, 0x2, None, Some(&mut slot))
-            .unwrap();
-        gate.wait_until_entered();
+        let (gate, job) = world.break_held_in(method, set, 0x2);
         let coordinator = world.coordinator();
         // The limit is kept, whatever hangs.
         assert!(!coordinator.shut_down(Duration::ZERO), "{method}");
@@ -57,7 +47,7 @@ fn running_operations_stop_or_finish() {
             gate.open();
             assert!(closing.join().unwrap(), "{method}");
         });
-        assert_eq!(slot.unwrap().query_status().unwrap(), code, "{method}");
+        assert_eq!(job.query_status().unwrap(), code, "{method}");
         assert_eq!(
             world.is_listed(set),
             code == ResultCode::VSS_S_ASYNC_CANCELLED

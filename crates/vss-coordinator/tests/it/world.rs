@@ -10,7 +10,8 @@ use vss_coordinator::{AnyProvider, Coordinator, StateDir, StatePaths};
 use vss_model::{
     Context, Error, ObjectType, ProviderId, ResultCode, SetId, SnapshotId, SnapshotProperties,
 };
-use vss_provider::fake::{FakeProvider, FakeSoftwareProvider, Fault};
+use vss_provider::Method;
+use vss_provider::fake::{Action, FakeProvider, FakeSoftwareProvider, Fault, Gate};
 use vss_service::{AuditRecord, BackupComponents, Service, VssAsync};
 
 use crate::host::FakeHost;
@@ -169,6 +170,24 @@ impl World {
                 Ok(job.query_status().unwrap())
             }
         }
+    }
+
+    /// Starts a break and lets it hang in a method of its provider, until the gate is opened.
+    pub(crate) fn break_held_in(
+        &self,
+        method: Method,
+        set: SetId,
+        flags: u32,
+    ) -> (Gate, Box<dyn VssAsync>) {
+        let gate = Gate::new();
+        self.array
+            .inject(Fault::next(method, Action::Hang(gate.clone())));
+        let mut slot = None;
+        self.session()
+            .break_snapshot_set_ex(set, flags, None, Some(&mut slot))
+            .unwrap();
+        gate.wait_until_entered();
+        (gate, slot.unwrap())
     }
 
     pub(crate) fn query(&self) -> Vec<SnapshotProperties> {
