@@ -79,7 +79,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "power",
-        arguments: "[--cuts N|all] [--storage thin|lio]",
+        arguments: "[--cuts N|all|@STEP,...] [--storage thin|lio]",
         about: "cuts the power of a whole host at steps of commands and checks what is left",
         run: power::run,
     },

@@ -40,14 +40,13 @@ fn initiator() {
         let settings = "node.startup = manual\nnode.session.scan = manual\n";
         fs::write("/etc/iscsi/iscsid.conf", settings).unwrap();
         let log = File::create("/run/iscsid.log").unwrap();
-        let service = Command::new("iscsid")
+        #[expect(clippy::zombie_processes, reason = "it ends with the machine")]
+        Command::new("iscsid")
             .args(["--foreground", "--no-pid-file"])
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
-        // It ends with the machine.
-        drop(service);
         wait_until("the initiator's service", || {
             fs::read_to_string("/proc/net/unix")
                 .is_ok_and(|sockets| sockets.contains("ISCSIADM_ABSTRACT_NAMESPACE"))
