@@ -260,6 +260,14 @@ pub trait BackupComponents: Send + Sync {
     /// The codes of spec requester §5; nothing is changed by a failed call.
     fn add_to_snapshot_set(&self, volume: &str, provider: ProviderId) -> Result<SnapshotId, Error>;
 
+    /// `IsVolumeSupported`: whether a copy of a volume could be begun in the session's context; a null
+    /// provider asks whether any provider could.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND` for an unknown volume; `VSS_E_PROVIDER_NOT_REGISTERED`;
+    /// `VSS_E_BAD_STATE` before initialisation.
+    fn is_volume_supported(&self, volume: &str, provider: ProviderId) -> Result<bool, Error>;
+
     /// `DoSnapshotSet`: starts the creation and gives its handle.
     ///
     /// # Errors

@@ -196,6 +196,16 @@ impl BackupComponents for Session {
         id(&answer.snapshot_id, "snapshot_id").map_err(|fault| bad_answer(&fault))
     }
 
+    fn is_volume_supported(&self, volume: &str, provider: ProviderId) -> Result<bool, Error> {
+        let request = v1::IsVolumeSupportedRequest {
+            session_id: self.text(),
+            volume: volume.to_owned(),
+            provider_id: provider.to_string(),
+        };
+        self.long(|channel| async move { requester(channel).is_volume_supported(request).await })
+            .map(|answer| answer.supported)
+    }
+
     fn do_snapshot_set(&self, id: Option<OperationId>) -> Result<Box<dyn VssAsync>, Error> {
         let request = v1::DoSnapshotSetRequest {
             session_id: self.text(),

@@ -201,6 +201,23 @@ impl Requester for Handlers {
         .await
     }
 
+    async fn is_volume_supported(
+        &self,
+        request: Request<v1::IsVolumeSupportedRequest>,
+    ) -> Result<Response<v1::IsVolumeSupportedResponse>, Status> {
+        let provider = field(id_or_null(&request.get_ref().provider_id, "provider_id"))?;
+        self.on_session(
+            request,
+            |request| &request.session_id,
+            move |session, request| {
+                Ok(v1::IsVolumeSupportedResponse {
+                    supported: session.is_volume_supported(&request.volume, provider)?,
+                })
+            },
+        )
+        .await
+    }
+
     async fn do_snapshot_set(
         &self,
         request: Request<v1::DoSnapshotSetRequest>,

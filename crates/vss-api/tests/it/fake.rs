@@ -438,6 +438,12 @@ impl BackupComponents for FakeSession {
         Ok(SnapshotId::from_uuid(Uuid::from_u128(8)))
     }
 
+    fn is_volume_supported(&self, volume: &str, provider: ProviderId) -> Result<bool, Error> {
+        self.fake
+            .call(format!("is_volume_supported {volume} {provider}"));
+        Ok(volume == "db/1")
+    }
+
     fn do_snapshot_set(&self, id: Option<OperationId>) -> Result<Box<dyn VssAsync>, Error> {
         let id = id.unwrap();
         self.fake.call(format!("do_snapshot_set {id}"));

@@ -162,6 +162,8 @@ fn calls_of_a_session() {
     session
         .add_to_snapshot_set("db/2", ProviderId::NULL)
         .unwrap();
+    assert!(session.is_volume_supported("db/1", provider).unwrap());
+    assert!(!session.is_volume_supported("x", ProviderId::NULL).unwrap());
     session.abort_backup().unwrap();
     let copies = session
         .query(SnapshotId::NULL, ObjectType::None, ObjectType::Snapshot)
@@ -183,6 +185,8 @@ fn calls_of_a_session() {
             "start_snapshot_set".to_owned(),
             format!("add_to_snapshot_set db/1 {provider}"),
             format!("add_to_snapshot_set db/2 {null}"),
+            format!("is_volume_supported db/1 {provider}"),
+            format!("is_volume_supported x {null}"),
             "abort_backup".to_owned(),
             format!("query {null} VSS_OBJECT_NONE VSS_OBJECT_SNAPSHOT"),
             format!("query {copy} VSS_OBJECT_PROVIDER VSS_OBJECT_UNKNOWN"),

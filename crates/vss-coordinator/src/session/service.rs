@@ -34,6 +34,10 @@ impl BackupComponents for Requester {
         self.add_to_snapshot_set(volume, provider)
     }
 
+    fn is_volume_supported(&self, volume: &str, provider: ProviderId) -> Result<bool, Error> {
+        self.is_volume_supported(volume, provider)
+    }
+
     fn do_snapshot_set(&self, id: Option<OperationId>) -> Result<Box<dyn VssAsync>, Error> {
         Ok(Box::new(self.do_snapshot_set(id)?))
     }

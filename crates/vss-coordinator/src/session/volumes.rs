@@ -1,22 +1,20 @@
-//! From the name of a volume to its LUNs and to the provider that copies it (spec: provider §3).
+//! From the name of a volume to the LUNs that carry it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use disk_identity::{SectorSize, observe};
 use host_view::{Cut, DevNo, HostView, Position, ResolveError, Volume};
-use vss_model::{
-    Error, ErrorKind, LunInformation, ProviderId, SetId, SnapshotAttributes, SnapshotId,
-};
-use vss_provider::{HardwareProvider, Method, PresentedLun, SoftwareProvider};
+use vss_model::{Error, ErrorKind, ProviderId};
+use vss_provider::{HardwareProvider, Method, PresentedLun};
 
 use super::Requester;
 use crate::copies::partition_of;
-use crate::create::{SourceLun, VolumeRequest, look, refuse_own_ground};
+use crate::create::{SourceLun, look, refuse_own_ground};
 use crate::providers;
 use crate::world::{self, Presented};
 
 /// A volume, found on this host.
-enum Found {
+pub(super) enum Found {
     /// The name of a LUN, or of a partition on it.
     Named(Box<Lying>),
     /// A block device; which LUNs carry it depends on the provider.
@@ -25,235 +23,20 @@ enum Found {
 
 /// A volume and the LUNs of one provider that carry it.
 #[derive(Clone)]
-struct Lying {
-    provider: ProviderId,
-    luns: Vec<SourceLun>,
+pub(super) struct Lying {
+    pub(super) provider: ProviderId,
+    pub(super) luns: Vec<SourceLun>,
     /// Its own block devices, where it has any.
-    devices: Vec<DevNo>,
+    pub(super) devices: Vec<DevNo>,
     /// Its number, when it is a partition of its one LUN.
-    partition: Option<u32>,
-    notes: Vec<String>,
-}
-
-/// What a requester asked for.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
-    set: SetId,
-    snapshot: SnapshotId,
-    context: SnapshotAttributes,
-    volume: &'a str,
-    /// The provider that was named.
-    provider: Option<ProviderId>,
+    pub(super) partition: Option<u32>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Requester {
-    /// Finds the provider for a volume and announces the copy to it (spec: provider §3).
-    pub(super) fn select(
-        &self,
-        set: SetId,
-        snapshot: SnapshotId,
-        context: SnapshotAttributes,
-        volume: &str,
-        wanted: ProviderId,
-    ) -> Result<VolumeRequest, Error> {
-        let provider = if wanted.is_null() {
-            None
-        } else {
-            self.engine.providers.get(wanted)?;
-            Some(wanted)
-        };
-        let wanted = Wanted {
-            set,
-            snapshot,
-            context,
-            volume,
-            provider,
-        };
-        let found = self.find(volume)?;
-        let mut reasons = Vec::new();
-        if let Some(found) = &found
-            && let Some(request) = self.ask_hardware(wanted, found, &mut reasons)?
-        {
-            return Ok(request);
-        }
-        if let Some(request) = self.ask_software(wanted, found.as_ref(), &mut reasons)? {
-            return Ok(request);
-        }
-        Err(match (provider, found) {
-            (_, None) => volume_not_found(volume),
-            (Some(id), Some(_)) => refused(
-                ErrorKind::VolumeNotSupportedByProvider,
-                format!("provider {id} cannot copy volume {volume} in this way"),
-                &reasons,
-            ),
-            (None, Some(_)) => refused(
-                ErrorKind::VolumeNotSupported,
-                format!("no provider can copy volume {volume} in this way"),
-                &reasons,
-            ),
-        })
-    }
-
-    fn ask_hardware(
-        &self,
-        wanted: Wanted<'_>,
-        found: &Found,
-        reasons: &mut Vec<String>,
-    ) -> Result<Option<VolumeRequest>, Error> {
-        if wanted
-            .context
-            .contains(SnapshotAttributes::CLIENT_ACCESSIBLE)
-        {
-            return Err(Error::new(
-                ErrorKind::UnsupportedContext,
-                "client-accessible copies are the system provider's, and there is none",
-            ));
-        }
-        for (id, provider) in self
-            .engine
-            .providers
-            .hardware()
-            .filter(|(id, _)| wanted.provider.is_none_or(|named| named == *id))
-        {
-            let name = provider.properties().provider_name;
-            let lying = match found {
-                Found::Named(lying) if lying.provider == id => (**lying).clone(),
-                Found::Named(_) => continue,
-                Found::Stack(stack) => match self.lying(id, provider, &stack.0, &stack.1)? {
-                    Ok(lying) => lying,
-                    Err(leaf) => {
-                        reasons.push(format!("{name} has no LUN under it down to {leaf}"));
-                        continue;
-                    }
-                },
-            };
-            for lun in &lying.luns {
-                self.refuse_unfit(lun, lying.partition)?;
-            }
-            let devices: Vec<PathBuf> = lying.luns.iter().map(|lun| lun.device.clone()).collect();
-            let mut luns: Vec<LunInformation> = lying
-                .luns
-                .iter()
-                .map(|lun| lun.information.clone())
-                .collect();
-            let answer = providers::call(
-                &provider.properties(),
-                Method::AreLunsSupported,
-                &mut Vec::new(),
-                || provider.are_luns_supported(wanted.context, &devices, &mut luns),
-            );
-            match answer {
-                Ok(false) => reasons.push(format!("{name} does not copy its LUN in this way")),
-                // One that cannot say is passed over, unless it was named.
-                Err(error) if wanted.provider.is_some() => return Err(error),
-                Err(error) => reasons.push(error.chain()),
-                Ok(true) => {
-                    return self
-                        .announce_luns(wanted, id, &**provider, lying, luns)
-                        .map(Some);
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn ask_software(
-        &self,
-        wanted: Wanted<'_>,
-        found: Option<&Found>,
-        reasons: &mut Vec<String>,
-    ) -> Result<Option<VolumeRequest>, Error> {
-        // A provider is asked for the device of a volume, and for what no host knows by its name.
-        let (path, devices) = match found {
-            Some(Found::Stack(stack)) => {
-                let first = stack
-                    .1
-                    .devices
-                    .first()
-                    .and_then(|first| stack.0.path(*first));
-                (first.unwrap_or_default(), stack.1.devices.clone())
-            }
-            _ => (PathBuf::from(wanted.volume), Vec::new()),
-        };
-        let name = path.display().to_string();
-        for (id, provider) in self
-            .engine
-            .providers
-            .software()
-            .filter(|(id, _)| wanted.provider.is_none_or(|named| named == *id))
-        {
-            let answer = providers::call(
-                &provider.properties(),
-                Method::IsVolumeSupported,
-                &mut Vec::new(),
-                || provider.is_volume_supported(wanted.context, &name),
-            );
-            match answer {
-                Ok(true) => {
-                    announce_volume(wanted, &name, &**provider)?;
-                    return Ok(Some(VolumeRequest {
-                        snapshot: wanted.snapshot,
-                        volume: wanted.volume.to_owned(),
-                        path,
-                        provider: id,
-                        luns: Vec::new(),
-                        devices,
-                        partition: None,
-                        notes: Vec::new(),
-                    }));
-                }
-                Err(error) if wanted.provider.is_some() => return Err(error),
-                Err(error) => reasons.push(error.chain()),
-                Ok(false) => {}
-            }
-        }
-        Ok(None)
-    }
-
-    fn announce_luns(
-        &self,
-        wanted: Wanted<'_>,
-        id: ProviderId,
-        provider: &dyn HardwareProvider,
-        lying: Lying,
-        mut informations: Vec<LunInformation>,
-    ) -> Result<VolumeRequest, Error> {
-        let devices: Vec<PathBuf> = lying.luns.iter().map(|lun| lun.device.clone()).collect();
-        providers::call(
-            &provider.properties(),
-            Method::BeginPrepareSnapshot,
-            &mut Vec::new(),
-            || {
-                provider.begin_prepare_snapshot(
-                    wanted.set,
-                    wanted.snapshot,
-                    wanted.context,
-                    &devices,
-                    &mut informations,
-                )
-            },
-        )?;
-        let path = devices.first().cloned().unwrap_or_default();
-        Ok(VolumeRequest {
-            snapshot: wanted.snapshot,
-            volume: wanted.volume.to_owned(),
-            path,
-            provider: id,
-            luns: lying
-                .luns
-                .into_iter()
-                .zip(informations)
-                .map(|(lun, information)| SourceLun { information, ..lun })
-                .collect(),
-            devices: lying.devices,
-            partition: lying.partition,
-            notes: lying.notes,
-        })
-    }
-
     /// Finds a volume: a path is a mount point or a block device, anything else the name of a LUN, or
     /// `LUN/PARTITION`. `None` for an unknown name.
-    fn find(&self, volume: &str) -> Result<Option<Found>, Error> {
+    pub(super) fn find(&self, volume: &str) -> Result<Option<Found>, Error> {
         if !volume.starts_with('/') {
             let presented = world::presented(&self.engine.providers)?;
             return Ok(self
@@ -281,7 +64,7 @@ impl Requester {
     }
 
     /// The LUNs of one provider that carry a volume, or the first device below it that is none.
-    fn lying(
+    pub(super) fn lying(
         &self,
         id: ProviderId,
         provider: &std::sync::Arc<dyn HardwareProvider>,
@@ -365,7 +148,11 @@ impl Requester {
     }
 
     /// What the import could not handle is refused here, before anything is touched.
-    fn refuse_unfit(&self, lun: &SourceLun, partition: Option<u32>) -> Result<(), Error> {
+    pub(super) fn refuse_unfit(
+        &self,
+        lun: &SourceLun,
+        partition: Option<u32>,
+    ) -> Result<(), Error> {
         let name = &lun.name;
         if let Some(set) = self.engine.catalogue().set_of_lun(name)? {
             return Err(Error::new(
@@ -405,19 +192,6 @@ impl Requester {
         }
         Ok(())
     }
-}
-
-fn announce_volume(
-    wanted: Wanted<'_>,
-    name: &str,
-    provider: &dyn SoftwareProvider,
-) -> Result<(), Error> {
-    providers::call(
-        &provider.properties(),
-        Method::BeginPrepareVolume,
-        &mut Vec::new(),
-        || provider.begin_prepare_snapshot(wanted.set, wanted.snapshot, wanted.context, name),
-    )
 }
 
 fn source(lun: &PresentedLun) -> SourceLun {
@@ -463,14 +237,7 @@ fn name_of(view: &HostView, device: DevNo) -> String {
         .map_or_else(|| device.to_string(), |path| path.display().to_string())
 }
 
-fn refused(kind: ErrorKind, message: String, reasons: &[String]) -> Error {
-    if reasons.is_empty() {
-        return Error::new(kind, message);
-    }
-    Error::new(kind, message).with_source(reasons.join("; "))
-}
-
-fn volume_not_found(volume: &str) -> Error {
+pub(super) fn volume_not_found(volume: &str) -> Error {
     Error::new(
         ErrorKind::ObjectNotFound,
         format!("there is no visible volume {volume:?}"),

@@ -10,7 +10,7 @@ use vss_model::{
 };
 use vss_provider::Method;
 use vss_provider::fake::{Action, Fault, Gate};
-use vss_service::{Consistency, SourceObject};
+use vss_service::{BackupComponents, Consistency, SourceObject};
 
 use crate::images::{Kind, difference_outside, table_ranges};
 use crate::world::{SOFTWARE_VOLUME, World};
@@ -368,6 +368,38 @@ fn volumes_that_cannot_be_added() {
         .add_to_snapshot_set("db", ProviderId::NULL)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnsupportedContext);
+}
+
+/// `IsVolumeSupported` asks what `AddToSnapshotSet` would find, and announces nothing.
+#[test]
+fn volumes_are_asked_for_before_they_are_added() {
+    let world = world();
+    let (set, _) = world.create(&["log"]);
+    let copy = world.luns_of(set).remove(0);
+    let session = world.requester();
+    let ask = |session: &dyn BackupComponents, volume: &str| {
+        session
+            .is_volume_supported(volume, ProviderId::NULL)
+            .map_err(|error| error.kind())
+    };
+    assert_eq!(ask(&*session, "db"), Err(ErrorKind::BadState));
+    session.initialize_for_backup().unwrap();
+    assert_eq!(ask(&*session, "db"), Ok(true));
+    assert_eq!(ask(&*session, "log"), Ok(true));
+    assert_eq!(ask(&*session, "nowhere"), Err(ErrorKind::ObjectNotFound));
+    assert_eq!(ask(&*session, "db/9"), Err(ErrorKind::ObjectNotFound));
+    // A copy of a copy is not to be had.
+    assert_eq!(ask(&*session, &copy), Ok(false));
+    let stranger = ProviderId::from_uuid(uuid::Uuid::max());
+    let error = session.is_volume_supported("db", stranger).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ProviderNotRegistered);
+    // Nothing was begun by asking.
+    session
+        .set_context(Context::CLIENT_ACCESSIBLE.bits())
+        .unwrap();
+    assert_eq!(ask(&*session, "db"), Ok(false));
+    session.start_snapshot_set().unwrap();
+    assert_eq!(ask(&*session, "nowhere"), Err(ErrorKind::ObjectNotFound));
 }
 
 #[test]
