@@ -24,7 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     let set = compiler.file_descriptor_set();
     write_methods(&out.join("methods.rs"), &set)?;
-    tonic_prost_build::configure().compile_fds(set)?;
+    tonic_prost_build::configure()
+        .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
+        .compile_fds(set)?;
     Ok(())
 }
 

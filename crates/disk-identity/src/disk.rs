@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::at;
 
 /// Something that can be read like a disk.
 pub trait DiskRead {
@@ -52,13 +53,13 @@ impl DiskRead for File {
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        FileExt::read_exact_at(self, buf, offset)
+        at::read_exact(self, buf, offset)
     }
 }
 
 impl DiskWrite for File {
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        FileExt::write_all_at(self, buf, offset)
+        at::write_all(self, buf, offset)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -42,6 +42,7 @@
 //! # Ok::<(), disk_identity::Error>(())
 //! ```
 
+mod at;
 pub mod attributes;
 mod bytes;
 mod capture;

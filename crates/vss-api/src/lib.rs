@@ -1,7 +1,7 @@
 //! The shadow copy service over gRPC: package `openvss.v1`, its server and its client.
 //!
 //! [`client::Client`] implements the traits of `vss-service` over a connection to a daemon;
-//! [`server::Server`] serves anything that implements them. What lies between, message by message, is
+//! `server::Server` serves anything that implements them. What lies between, message by message, is
 //! in `proto/openvss/v1` and, for reading, in `docs/api.md`, which [`reference`](mod@reference) writes.
 //!
 //! Rules of the wire:
@@ -39,7 +39,9 @@
 
 pub mod client;
 mod errors;
+pub mod loopback;
 pub mod reference;
+#[cfg(feature = "server")]
 pub mod server;
 mod wire;
 

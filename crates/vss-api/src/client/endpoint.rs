@@ -1,7 +1,7 @@
 //! Where a daemon is.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tonic::codegen::http::Uri;
 use vss_model::{Error, ErrorKind};
@@ -21,9 +21,13 @@ pub struct TlsFiles {
 /// Where a daemon is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// On this machine, at this socket.
+    /// On this machine, at this socket. Only where the system has such sockets.
+    #[cfg(unix)]
     Unix(PathBuf),
-    /// Anywhere, over mutual TLS.
+    /// On this machine, over loopback TCP, found by this rendezvous file of
+    /// [`loopback`](mod@crate::loopback). The file is read anew for every connection.
+    Loopback(PathBuf),
+    /// Anywhere, over mutual TLS. Clients that are built without the feature `tls` cannot connect there.
     Https {
         /// `https://HOST:PORT`.
         url: String,
@@ -33,29 +37,42 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Reads `unix:/run/vss/vssd.sock` or `https://HOST:PORT`. The files are for the latter.
+    /// Reads `unix:/run/vss/vssd.sock`, `loopback:/run/vss/loopback` or `https://HOST:PORT`. The TLS files
+    /// are for the last.
     ///
     /// # Errors
-    /// `E_INVALIDARG` for anything else.
+    /// `E_INVALIDARG` for anything else, and for `unix:` on a system without such sockets.
     pub fn parse(text: &str, tls: TlsFiles) -> Result<Self, Error> {
         let invalid = |why: &str| {
             Err(Error::new(
                 ErrorKind::InvalidArgument,
                 format!("{text:?} is no place of a service: {why}"),
             )
-            .with_hint("a place is unix:/run/vss/vssd.sock or https://HOST:PORT"))
+            .with_hint(
+                "a place is unix:/run/vss/vssd.sock, loopback:/run/vss/loopback or https://HOST:PORT",
+            ))
         };
         if let Some(path) = text.strip_prefix("unix:") {
             if !path.starts_with('/') {
                 return invalid("the path of a socket begins with /");
             }
+            #[cfg(unix)]
             return Ok(Self::Unix(PathBuf::from(path)));
+            #[cfg(not(unix))]
+            return invalid("this system has no Unix sockets; use loopback:PATH");
+        }
+        if let Some(path) = text.strip_prefix("loopback:") {
+            // On Windows with or without a drive in front.
+            if !Path::new(path).has_root() {
+                return invalid("the path of a rendezvous file begins at the root");
+            }
+            return Ok(Self::Loopback(PathBuf::from(path)));
         }
         let Ok(uri) = text.parse::<Uri>() else {
             return invalid("it cannot be read");
         };
         if uri.scheme_str() != Some("https") {
-            return invalid("it begins with neither unix: nor https:");
+            return invalid("it begins with none of unix:, loopback: and https:");
         }
         if uri.port_u16().is_none() || uri.host().is_none_or(str::is_empty) {
             return invalid("host or port is missing");
@@ -74,7 +91,9 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(unix)]
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Loopback(path) => write!(f, "loopback:{}", path.display()),
             Self::Https { url, .. } => f.write_str(url),
         }
     }
@@ -91,6 +110,7 @@ mod tests {
         for text in [
             "unix:/run/vss/vssd.sock",
             "unix:/a b",
+            "loopback:/run/vss/loopback",
             "https://h:1",
             "https://[::1]:9000",
         ] {
@@ -101,6 +121,9 @@ mod tests {
             "",
             "unix:",
             "unix:x",
+            "loopback:",
+            "loopback:x",
+            "loopback:127.0.0.1:1",
             "/run/vss.sock",
             "http://h:1",
             "https://h",

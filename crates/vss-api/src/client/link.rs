@@ -2,30 +2,19 @@
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 use vss_model::{Error, ErrorKind};
-use vss_service::ConnectionLost;
 
-use crate::client::{Endpoint, tls};
+use crate::client::Endpoint;
+use crate::client::dial::{causes, dial, local, lost, transport};
 use crate::errors::from_details;
 use crate::wire::Fault;
 
 /// Largest answer in bytes. Records of very large sets are long.
 pub(super) const ANSWER_BYTES: usize = 256 << 20;
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// Interval of pings while a call is open, and the time for their answer.
-const KEEPALIVE: Duration = Duration::from_secs(20);
-/// Bytes that the daemon may send ahead of being read: on one call, and on a connection.
-const CALL_WINDOW: u32 = 2 << 20;
-const CONNECTION_WINDOW: u32 = 8 << 20;
-/// Headers of an answer; those of errors are the longest.
-const HEADER_BYTES: u32 = 64 << 10;
 /// Long calls on one connection. A session may have two calls on it at a time, its stream and its release;
 /// every daemon allows 64.
 const LONG_CALLS: usize = 24;
@@ -217,101 +206,12 @@ fn wait_for<T: Send + 'static>(
     })
 }
 
-fn transport(endpoint: &Endpoint) -> Result<tonic::transport::Endpoint, Error> {
-    let invalid = |error: tonic::transport::Error| {
-        Error::new(
-            ErrorKind::InvalidArgument,
-            format!("no connection to {endpoint} can be set up"),
-        )
-        .with_source(error)
-    };
-    let url = match endpoint {
-        // The name stands in headers only.
-        Endpoint::Unix(_) => "http://localhost",
-        Endpoint::Https { url, .. } => url,
-    };
-    let transport = tonic::transport::Endpoint::from_shared(url.to_owned())
-        .and_then(|to| to.user_agent(concat!("openvss/", env!("CARGO_PKG_VERSION"))))
-        .map_err(invalid)?
-        .connect_timeout(CONNECT_LIMIT)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
-        .initial_stream_window_size(CALL_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_max_header_list_size(HEADER_BYTES)
-        .tcp_nodelay(true);
-    match endpoint {
-        Endpoint::Unix(_) => Ok(transport),
-        Endpoint::Https { tls: files, .. } => {
-            transport.tls_config(tls::config(files)?).map_err(invalid)
-        }
-    }
-}
-
-async fn dial(
-    endpoint: &Endpoint,
-    transport: &tonic::transport::Endpoint,
-) -> Result<Channel, Error> {
-    let connect = async {
-        match endpoint {
-            Endpoint::Unix(path) => {
-                let path = path.clone();
-                let connector = tower::service_fn(move |_| {
-                    let path = path.clone();
-                    async move { UnixStream::connect(path).await.map(TokioIo::new) }
-                });
-                transport.connect_with_connector(connector).await
-            }
-            Endpoint::Https { .. } => transport.connect().await,
-        }
-    };
-    match tokio::time::timeout(CONNECT_LIMIT, connect).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(lost(endpoint, causes(&error))),
-        Err(_) => Err(lost(endpoint, "no answer within 5 seconds".to_owned())),
-    }
-}
-
-/// What the innermost causes say; the outer ones are no more than "transport error".
-fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        let words = one.to_string();
-        if !words.is_empty() && !text.ends_with(&words) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&words);
-        }
-        cause = one.source();
-    }
-    if text.is_empty() {
-        error.to_string()
-    } else {
-        text
-    }
-}
-
-/// The error for a service that cannot be reached, or was lost.
-pub(super) fn lost(endpoint: &Endpoint, cause: String) -> Error {
-    let hint = match endpoint {
-        Endpoint::Unix(_) => "is vssd running? systemctl status vssd",
-        Endpoint::Https { .. } => {
-            "is vssd running there, and is its certificate from the given CA? systemctl status vssd"
-        }
-    };
-    Error::new(
-        ErrorKind::Unexpected,
-        format!("no connection to the service at {endpoint}"),
-    )
-    .with_hint(hint)
-    .with_source(ConnectionLost::new(cause))
-}
-
 /// The error of a call that did not succeed.
 pub(super) fn failure(endpoint: &Endpoint, status: &Status) -> Error {
     if let Some(error) = from_details(status) {
+        return error;
+    }
+    if let Some(error) = local(status) {
         return error;
     }
     let is_machinery = matches!(

@@ -4,12 +4,15 @@
 //! the input and output. Whoever asks for something that takes long (a session's life, a wait, a
 //! deletion) gets a connection that few others share, so that short calls never queue behind it.
 
+mod dial;
 mod endpoint;
 mod link;
+mod loopback;
 mod operation;
 mod queries;
 mod service;
 mod session;
+#[cfg(feature = "tls")]
 mod tls;
 mod watch;
 

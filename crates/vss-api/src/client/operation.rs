@@ -6,7 +6,8 @@ use std::time::Duration;
 use vss_model::{Error, OperationId, SetId};
 use vss_service::{CancelAnswer, OperationState, VssAsync};
 
-use crate::client::link::{Link, bad_answer, lost};
+use crate::client::dial::lost;
+use crate::client::link::{Link, bad_answer};
 use crate::client::queries::{message, operations};
 use crate::v1;
 use crate::wire::Wire;

@@ -11,7 +11,8 @@ use vss_model::{
 };
 use vss_service::{AuditRecord, BackupComponents, DeleteOutcome, SourceObject, VssAsync};
 
-use crate::client::link::{ANSWER_BYTES, Link, Place, bad_answer, failure, lost};
+use crate::client::dial::lost;
+use crate::client::link::{ANSWER_BYTES, Link, Place, bad_answer, failure};
 use crate::client::operation::Operation;
 use crate::client::queries::{message, messages};
 use crate::client::service::operation_id;

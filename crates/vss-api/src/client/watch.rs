@@ -7,7 +7,8 @@ use tonic::Streaming;
 use vss_model::{Error, OperationId};
 use vss_service::OperationState;
 
-use crate::client::link::{Link, Place, failure, lost};
+use crate::client::dial::lost;
+use crate::client::link::{Link, Place, failure};
 use crate::client::queries::{message, operations};
 use crate::v1;
 

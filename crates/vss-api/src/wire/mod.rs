@@ -13,9 +13,7 @@ mod status;
 
 pub(crate) use operation::handle;
 
-use std::ffi::OsString;
 use std::fmt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -168,12 +166,28 @@ fn ids_from<T: WireId>(ids: &[String], field: &str) -> Result<Vec<T>, Fault> {
         .collect()
 }
 
+#[cfg(unix)]
 pub(crate) fn path_to(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt as _;
     path.as_os_str().as_bytes().to_vec()
 }
 
+#[cfg(unix)]
 pub(crate) fn path_from(bytes: Vec<u8>) -> PathBuf {
-    PathBuf::from(OsString::from_vec(bytes))
+    use std::os::unix::ffi::OsStringExt as _;
+    PathBuf::from(std::ffi::OsString::from_vec(bytes))
+}
+
+/// Elsewhere a path of the service's machine is a text to show: bytes that are no UTF-8 are replaced.
+#[cfg(not(unix))]
+pub(crate) fn path_to(path: &Path) -> Vec<u8> {
+    path.to_string_lossy().into_owned().into_bytes()
+}
+
+/// As [`path_to`] says, not every path comes back as it was sent.
+#[cfg(not(unix))]
+pub(crate) fn path_from(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The value of an enumeration; `None` for one that this side does not know.

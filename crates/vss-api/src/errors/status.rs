@@ -1,18 +1,13 @@
-//! Errors on the wire: every refused call carries a `VssError`, from which the caller's side builds
-//! the same error again.
+//! The statuses of refused calls, within what headers hold.
 
-use std::error::Error as StdError;
-use std::fmt;
-
-use prost::Message;
+use prost::Message as _;
 use prost_types::Any;
 use tonic::{Code, Status};
-use vss_model::{Error, ErrorKind, ResultCode};
+use vss_model::{Error, ErrorKind};
 
+use crate::errors::{RpcStatus, TYPE_URL};
 use crate::v1;
-use crate::wire::{Fault, Wire};
-
-const TYPE_URL: &str = "type.googleapis.com/openvss.v1.VssError";
+use crate::wire::Wire as _;
 
 /// Bytes of a message in a status. Together with hint and causes it stays within 5 KiB, in base64
 /// within 7, under the 8 KiB of headers that the strictest usual client takes.
@@ -22,73 +17,6 @@ const CAUSES_BYTES: usize = 1792;
 /// Bytes of `grpc-message`, which repeats the message for tools that know nothing else. It grows
 /// threefold when it is escaped.
 const PLAIN_BYTES: usize = 200;
-
-/// `google.rpc.Status`, the frame of error details.
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
-
-/// A cause that was met on the other side.
-#[derive(Debug)]
-struct DistantCause {
-    text: String,
-    source: Option<Box<Self>>,
-}
-
-impl fmt::Display for DistantCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl StdError for DistantCause {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|cause| cause as _)
-    }
-}
-
-impl Wire for Error {
-    type Message = v1::VssError;
-
-    fn to_wire(&self) -> v1::VssError {
-        let mut causes = Vec::new();
-        let mut cause = self.source();
-        while let Some(one) = cause {
-            causes.push(one.to_string());
-            cause = one.source();
-        }
-        v1::VssError {
-            code: self.code().0,
-            name: self.code().name_or_hex(),
-            message: self.message().to_owned(),
-            hint: self.hint().unwrap_or_default().to_owned(),
-            causes,
-        }
-    }
-
-    /// A code that this side does not know is `VSS_E_UNEXPECTED`: what happened is told in words.
-    fn from_wire(message: v1::VssError) -> Result<Self, Fault> {
-        let kind = ErrorKind::from_code(ResultCode(message.code)).unwrap_or(ErrorKind::Unexpected);
-        let mut error = Self::new(kind, message.message);
-        if !message.hint.is_empty() {
-            error = error.with_hint(message.hint);
-        }
-        let innermost_first = message.causes.into_iter().rev();
-        let causes = innermost_first.fold(None, |source, text| {
-            Some(Box::new(DistantCause { text, source }))
-        });
-        Ok(match causes {
-            Some(cause) => error.with_source(cause as Box<dyn StdError + Send + Sync>),
-            None => error,
-        })
-    }
-}
 
 fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
@@ -159,14 +87,6 @@ pub(crate) fn to_status(error: &Error) -> Status {
     Status::with_details(code, plain, frame.encode_to_vec().into())
 }
 
-/// The error in a status, if its sender put one in.
-pub(crate) fn from_details(status: &Status) -> Option<Error> {
-    let frame = RpcStatus::decode(status.details()).ok()?;
-    let details = frame.details.iter().find(|one| one.type_url == TYPE_URL)?;
-    let message = v1::VssError::decode(details.value.as_slice()).ok()?;
-    Error::from_wire(message).ok()
-}
-
 /// The error for a request that the gRPC machinery refused by itself, without a word of the service.
 pub(crate) fn of_machinery(code: Code, message: &str) -> Error {
     match code {
@@ -190,7 +110,8 @@ pub(crate) fn of_machinery(code: Code, message: &str) -> Error {
 mod tests {
     use vss_model::{Error, ErrorKind};
 
-    use super::{from_details, to_status};
+    use super::to_status;
+    use crate::errors::from_details;
 
     #[test]
     fn every_kind_comes_back() {
