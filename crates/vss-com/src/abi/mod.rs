@@ -1,0 +1,3 @@
+//! The binary interface: what callers see of the objects, and what they may rely on.
+
+pub mod layout;
