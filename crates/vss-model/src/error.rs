@@ -14,6 +14,8 @@ pub enum ErrorKind {
     AccessDenied,
     /// A parameter is not valid.
     InvalidArgument,
+    /// A pointer is null, where an interface has a code of its own for it.
+    NullPointer,
     /// Memory or another resource of the process ran out.
     OutOfMemory,
     /// Calls out of order, object not initialised, or the object is busy.
@@ -22,6 +24,8 @@ pub enum ErrorKind {
     ObjectNotFound,
     /// Something of that name or identity is there already.
     ObjectAlreadyExists,
+    /// A document is malformed or not of the schema.
+    InvalidXmlDocument,
     /// The provider refused, or the copy is of a kind that cannot be broken.
     ProviderVeto,
     /// The provider gave a code that it may not give, or died.
@@ -75,10 +79,12 @@ impl ErrorKind {
     pub const ALL: &'static [Self] = &[
         Self::AccessDenied,
         Self::InvalidArgument,
+        Self::NullPointer,
         Self::OutOfMemory,
         Self::BadState,
         Self::ObjectNotFound,
         Self::ObjectAlreadyExists,
+        Self::InvalidXmlDocument,
         Self::ProviderVeto,
         Self::UnexpectedProviderError,
         Self::ProviderNotRegistered,
@@ -110,10 +116,12 @@ impl ErrorKind {
         match self {
             Self::AccessDenied => ResultCode::E_ACCESSDENIED,
             Self::InvalidArgument => ResultCode::E_INVALIDARG,
+            Self::NullPointer => ResultCode::E_POINTER,
             Self::OutOfMemory => ResultCode::E_OUTOFMEMORY,
             Self::BadState => ResultCode::VSS_E_BAD_STATE,
             Self::ObjectNotFound => ResultCode::VSS_E_OBJECT_NOT_FOUND,
             Self::ObjectAlreadyExists => ResultCode::VSS_E_OBJECT_ALREADY_EXISTS,
+            Self::InvalidXmlDocument => ResultCode::VSS_E_INVALID_XML_DOCUMENT,
             Self::ProviderVeto => ResultCode::VSS_E_PROVIDER_VETO,
             Self::UnexpectedProviderError => ResultCode::VSS_E_UNEXPECTED_PROVIDER_ERROR,
             Self::ProviderNotRegistered => ResultCode::VSS_E_PROVIDER_NOT_REGISTERED,

@@ -96,6 +96,14 @@ id! {
     /// Identifies a COM class (`CLSID`).
     ClassId
 }
+id! {
+    /// Identifies a writer class, the same in every process and on every machine.
+    WriterId
+}
+id! {
+    /// Identifies a running writer; new each time it starts.
+    WriterInstanceId
+}
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,7 @@ pub mod interfaces;
 mod lun;
 mod properties;
 mod result;
+mod writer_enums;
 
 pub use enums::{
     BusType, IdentifierCodeSet, IdentifierType, InterconnectAddressType, ObjectType, ProviderType,
@@ -37,7 +38,12 @@ pub use flags::{
 };
 pub use ids::{
     ClassId, InvalidId, OperationId, ProviderId, ProviderVersionId, SessionId, SetId, SnapshotId,
+    WriterId, WriterInstanceId,
 };
 pub use lun::{Interconnect, LunId, LunInformation, StorageIdentifier};
 pub use properties::{ProviderProperties, SnapshotProperties, Timestamp};
 pub use result::ResultCode;
+pub use writer_enums::{
+    BackupType, ComponentType, FileRestoreStatus, RestoreMethod, RestoreTarget, RestoreType,
+    RollForwardType, SourceType, UsageType, WriterRestore, WriterState,
+};

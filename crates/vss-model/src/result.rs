@@ -191,10 +191,14 @@ codes! {
     VSS_E_FSS_TIMEOUT = 0x8004_2417;
     /// Reserved, or not supported by the provider.
     E_NOTIMPL = 0x8000_4001;
+    /// The object has no such interface.
+    E_NOINTERFACE = 0x8000_4002;
     /// A pointer is not valid.
     E_POINTER = 0x8000_4003;
     /// Unspecified failure.
     E_FAIL = 0x8000_4005;
+    /// The DLL has no such class.
+    CLASS_E_CLASSNOTAVAILABLE = 0x8004_0111;
     /// Old form of VSS_E_UNEXPECTED.
     E_UNEXPECTED = 0x8000_FFFF;
     /// The caller lacks the rights.
