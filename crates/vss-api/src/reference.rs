@@ -27,8 +27,13 @@ const INTRODUCTION: &str = "\
 <!-- Generated from crates/vss-api/proto/openvss/v1. Do not edit. -->
 
 Package `openvss.v1`, gRPC over HTTP/2. On a machine it is served at the socket
-`unix:/run/vss/vssd.sock`, over a network with mutual TLS. The proto files, with which clients in
-other languages are made, are in `crates/vss-api/proto`.
+`unix:/run/vss/vssd.sock` and, where the settings ask for it, over loopback TCP; over a network with
+mutual TLS. The proto files, with which clients in other languages are made, are in
+`crates/vss-api/proto`.
+
+A loopback connection begins with the line `openvss-token TOKEN` and a line feed, and HTTP/2 right after
+it. Address and token are the two lines of the file `/run/vss/loopback`, which the daemon writes anew
+at every start.
 
 - **Ids** are GUIDs of 36 characters in lower case, with dashes. Where the null one is legal, the text
   may be empty as well.

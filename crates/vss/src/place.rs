@@ -19,7 +19,8 @@ const SYSTEM_STATE: &str = "/var/lib/vss";
 /// The options that say where the service is.
 #[derive(Debug, Default, Args)]
 pub(crate) struct PlaceArgs {
-    /// Speak to the daemon there: unix:PATH, or https://HOST:PORT with certificates on both sides
+    /// Speak to the daemon there: unix:PATH, loopback:FILE with the file that its setting
+    /// loopback.file names, or https://HOST:PORT with certificates on both sides
     /// [default: $VSS_CONNECT; where neither --state nor $VSS_STATE is given, unix:/run/vss/vssd.sock
     /// if a daemon listens on it; else no daemon is needed]
     #[arg(long, global = true, value_name = "WHERE", value_parser = where_to)]

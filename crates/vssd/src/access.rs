@@ -25,6 +25,11 @@ impl Access {
         }
     }
 
+    /// The group whose members may do everything.
+    pub(crate) const fn group(&self) -> Option<u32> {
+        self.group
+    }
+
     /// Whether a local process may do everything here; if not, it may do nothing.
     pub(crate) fn allows(&self, process: &PeerCredentials) -> bool {
         process.uid == 0
@@ -57,6 +62,19 @@ impl Access {
             name,
             allowed: listed.is_some(),
         }
+    }
+}
+
+/// The caller that somebody on loopback TCP is, who has shown the token of the rendezvous file, or another.
+pub(crate) fn token(is_right: bool) -> Peer {
+    let name = if is_right {
+        "holder of the loopback token"
+    } else {
+        "caller over loopback with a wrong token"
+    };
+    Peer {
+        name: name.to_owned(),
+        allowed: is_right,
     }
 }
 

@@ -20,7 +20,7 @@ use vss_service::{AuditRecord, Served};
 
 use crate::access::Access;
 use crate::config::Config;
-use crate::listen::{Doorkeeper, Incoming, Sockets, Table, bind_tcp};
+use crate::listen::{Doorkeeper, Incoming, Loopback, Sockets, Table, bind_tcp};
 use crate::metrics::{self, Metrics};
 use crate::notify::Notify;
 use crate::stop::{self, Signals};
@@ -70,6 +70,11 @@ fn served(config: &Config) -> Result<ExitCode, Error> {
         .listen
         .map(|address| bind_tcp(address, "metrics.listen"))
         .transpose()?;
+    let loopback = config
+        .loopback
+        .listen
+        .map(|address| Loopback::open(address, &config.loopback.file, access.group()))
+        .transpose()?;
     let daemon = Daemon {
         config,
         notify,
@@ -77,6 +82,7 @@ fn served(config: &Config) -> Result<ExitCode, Error> {
         access,
         tls,
         sockets,
+        loopback,
         metrics,
     };
     let outcome = runtime.block_on(daemon.serve());
@@ -93,6 +99,7 @@ struct Daemon<'a> {
     access: Access,
     tls: Option<TlsAcceptor>,
     sockets: Sockets,
+    loopback: Option<Loopback>,
     metrics: Option<std::net::TcpListener>,
 }
 
@@ -121,7 +128,7 @@ impl Daemon<'_> {
         }
         self.notify.stopping("Waiting for running operations");
         doors.shutdown().await;
-        drop(self.sockets);
+        drop((self.sockets, self.loopback));
         let limit = seconds(self.config.shutdown.limit_seconds);
         Ok(stop::stop(&self.service, limit, stop, serving, &mut signals).await)
     }
@@ -150,6 +157,11 @@ impl Daemon<'_> {
         for listener in std::mem::take(&mut self.sockets.unix) {
             let listener = UnixListener::from_std(listener)?;
             doors.spawn(Arc::clone(&keeper).local(listener, out.clone()));
+        }
+        if let Some(loopback) = &self.loopback {
+            let listener = TcpListener::from_std(loopback.listener.try_clone()?)?;
+            let token = Arc::clone(&loopback.token);
+            doors.spawn(Arc::clone(&keeper).loopback(listener, token, out.clone()));
         }
         if let (Some(listener), Some(tls)) = (self.sockets.tcp.take(), self.tls.take()) {
             let listener = TcpListener::from_std(listener)?;
@@ -180,6 +192,11 @@ impl Daemon<'_> {
         };
         if let Some(address) = local(self.sockets.tcp.as_ref()) {
             places.push_str(&format!(", on {address} with TLS"));
+        }
+        if let Some(loopback) = &self.loopback {
+            if let Some(address) = local(Some(&loopback.listener)) {
+                places.push_str(&format!(", on {address} ({})", loopback.file().display()));
+            }
         }
         if let Some(address) = local(self.metrics.as_ref()) {
             places.push_str(&format!(", figures on http://{address}/metrics"));

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use vss_api::loopback::is_loopback;
+
 use super::Config;
 
 /// A whole number within bounds, both included.
@@ -27,6 +29,13 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), String> {
         absolute("state", &self.state)?;
         absolute("socket.path", &self.socket.path)?;
+        absolute("loopback.file", &self.loopback.file)?;
+        if let Some(address) = self.loopback.listen.filter(|it| !is_loopback(it)) {
+            return Err(format!(
+                "loopback.listen: {address} is no loopback address, such as 127.0.0.1:0; for other \
+                 machines there is tcp.listen"
+            ));
+        }
         if self
             .group
             .contains(|c: char| c.is_control() || c.is_whitespace() || c == ':' || c == ',')

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use vss_api::loopback::RENDEZVOUS;
 use vss_model::{Error, ErrorKind};
 
 use check::within;
@@ -28,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) group: String,
     pub(crate) socket: Socket,
     pub(crate) tcp: Tcp,
+    pub(crate) loopback: Loopback,
     pub(crate) limits: Limits,
     pub(crate) shutdown: Shutdown,
     pub(crate) metrics: Metrics,
@@ -50,6 +52,14 @@ pub(crate) struct Tcp {
     pub(crate) key: Option<PathBuf>,
     pub(crate) client_ca: Option<PathBuf>,
     pub(crate) allow: Vec<String>,
+}
+
+/// The TCP socket on the loopback interface.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Loopback {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) file: PathBuf,
 }
 
 /// What callers can use up. `check.rs` holds the ranges to those that `render.rs` tells.
@@ -127,6 +137,7 @@ impl Default for Config {
             group: "vss".to_owned(),
             socket: Socket::default(),
             tcp: Tcp::default(),
+            loopback: Loopback::default(),
             limits: Limits::default(),
             shutdown: Shutdown::default(),
             metrics: Metrics::default(),
@@ -139,6 +150,15 @@ impl Default for Socket {
     fn default() -> Self {
         Self {
             path: "/run/vss/vssd.sock".into(),
+        }
+    }
+}
+
+impl Default for Loopback {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            file: RENDEZVOUS.into(),
         }
     }
 }

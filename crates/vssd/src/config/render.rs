@@ -75,6 +75,7 @@ fn tables(config: &Config) -> Vec<(&'static str, Vec<Key>)> {
             )],
         ),
         ("tcp", tcp(config)),
+        ("loopback", loopback(config)),
         ("limits", limits(config)),
         (
             "shutdown",
@@ -151,6 +152,24 @@ fn tcp(config: &Config) -> Vec<Key> {
              name of the certificate, or the common name of one without DNS names.",
             (!allow.is_empty()).then(|| format!("[{}]", allow.join(", "))),
             "[\"backup1.example\"]",
+        ),
+    ]
+}
+
+fn loopback(config: &Config) -> Vec<Key> {
+    vec![
+        Key::open(
+            "listen",
+            "Loopback address and port for programs of this machine that have no Unix sockets, such as\n\
+             those in Wine; port 0 is any that is free. None if it is not set.",
+            config.loopback.listen.map(|it| text(&it.to_string())),
+            "\"127.0.0.1:0\"",
+        ),
+        Key::set(
+            "file",
+            "Where such a program finds the address and, new at every start, the token that it needs.\n\
+             Root and members of the group can read it; whoever can may do all that root may do here.",
+            path(&config.loopback.file),
         ),
     ]
 }

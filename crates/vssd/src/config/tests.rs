@@ -104,6 +104,20 @@ fn tcp_is_all_or_nothing() {
 }
 
 #[test]
+fn loopback_stays_on_this_machine() {
+    for address in ["127.0.0.1:0", "127.1.2.3:4", "[::1]:5"] {
+        assert!(parse(&format!("[loopback]\nlisten = \"{address}\"\n")).is_ok());
+    }
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:1"] {
+        let message = refusal(&format!("[loopback]\nlisten = \"{address}\"\n"));
+        assert!(message.contains(address), "{message}");
+        assert!(message.contains("no loopback address"), "{message}");
+    }
+    assert!(refusal("[loopback]\nfile = \"f\"\n").contains("absolute"));
+    assert_eq!(parse("").unwrap().loopback.listen, None);
+}
+
+#[test]
 fn paths_are_absolute_and_groups_are_names() {
     assert!(refusal("state = \"lib\"\n").contains("absolute"));
     assert!(refusal("[socket]\npath = \"\"\n").contains("absolute"));
@@ -124,6 +138,9 @@ certificate = "/c"
 key = "/k"
 client_ca = "/a"
 allow = ["a", "b\t"]
+[loopback]
+listen = "[::1]:0"
+file = "/l"
 [limits]
 connections = 5
 [shutdown]
@@ -163,5 +180,7 @@ fn the_shipped_file_is_this_template_and_holds_the_defaults() {
     let default = Config::default();
     assert_eq!(config.limits, default.limits);
     assert_eq!(config.socket, default.socket);
+    assert_eq!(config.loopback.file, default.loopback.file);
+    assert!(config.loopback.listen.is_some());
     assert_eq!(config.log, default.log);
 }

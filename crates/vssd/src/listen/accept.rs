@@ -1,19 +1,22 @@
 //! Letting callers in, without one of them making the others wait.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use vss_api::loopback::{PREAMBLE_BYTES, Token};
 use vss_api::server::Accepted;
 
 use super::connection::Connection;
-use super::table::{Caller, Full, Table};
-use crate::access::Access;
+use super::table::{Caller, Full, Place, Table};
+use crate::access::{self, Access};
 use crate::throttle::Throttle;
 
 /// First pause after `accept` has failed, doubled up to [`LONGEST_PAUSE`] until it works again.
@@ -69,14 +72,43 @@ impl Doorkeeper {
         }
     }
 
-    /// Lets other machines in until nobody takes them any more. Each handshake is a task of its own;
-    /// there are at most as many as there are places.
+    /// Lets other machines in until nobody takes them any more.
     pub(crate) async fn distant(
         self: Arc<Self>,
         listener: TcpListener,
         tls: TlsAcceptor,
         out: mpsc::Sender<Incoming>,
     ) {
+        let know = move |keeper: Arc<Self>, stream, address, place| {
+            let tls = tls.clone();
+            async move { keeper.know_certificate(stream, address, &tls, place).await }
+        };
+        self.over_tcp(listener, out, know).await;
+    }
+
+    /// Lets callers over loopback in until nobody takes them any more.
+    pub(crate) async fn loopback(
+        self: Arc<Self>,
+        listener: TcpListener,
+        token: Arc<Token>,
+        out: mpsc::Sender<Incoming>,
+    ) {
+        let know = move |keeper: Arc<Self>, stream, address, place| {
+            let token = Arc::clone(&token);
+            async move { keeper.know_token(stream, address, &token, place).await }
+        };
+        self.over_tcp(listener, out, know).await;
+    }
+
+    /// Each handshake is a task of its own; there are at most as many as there are places.
+    async fn over_tcp<F>(
+        self: Arc<Self>,
+        listener: TcpListener,
+        out: mpsc::Sender<Incoming>,
+        know: impl Fn(Arc<Self>, TcpStream, SocketAddr, Place) -> F,
+    ) where
+        F: Future<Output = Option<Accepted<Connection>>> + Send + 'static,
+    {
         let mut pause = FIRST_PAUSE;
         while !out.is_closed() {
             match listener.accept().await {
@@ -85,11 +117,11 @@ impl Doorkeeper {
                     let caller = Caller::from_address(address.ip());
                     match self.table.admit(caller, false) {
                         Ok(place) => {
-                            let keeper = Arc::clone(&self);
-                            let (tls, out) = (tls.clone(), out.clone());
+                            let known = know(Arc::clone(&self), stream, address, place);
+                            let out = out.clone();
                             tokio::spawn(async move {
                                 tokio::select! {
-                                    accepted = keeper.know_certificate(stream, address, &tls, place) => {
+                                    accepted = known => {
                                         if let Some(accepted) = accepted {
                                             // Whoever would have taken it is gone, and so is it.
                                             let _ = out.send(Ok(accepted)).await;
@@ -140,7 +172,7 @@ impl Doorkeeper {
         stream: TcpStream,
         address: SocketAddr,
         tls: &TlsAcceptor,
-        place: super::table::Place,
+        place: Place,
     ) -> Option<Accepted<Connection>> {
         // Answers are small, and each of them is waited for.
         let _ = stream.set_nodelay(true);
@@ -170,7 +202,58 @@ impl Doorkeeper {
         }
     }
 
-    fn refuse(&self, address: SocketAddr, why: &dyn std::fmt::Display) {
+    /// Reads the preamble and not a byte more: HTTP/2 begins right after it.
+    async fn know_token(
+        &self,
+        mut stream: TcpStream,
+        address: SocketAddr,
+        token: &Token,
+        place: Place,
+    ) -> Option<Accepted<Connection>> {
+        // Answers are small, and each of them is waited for.
+        let _ = stream.set_nodelay(true);
+        let mut preamble = [0; PREAMBLE_BYTES];
+        let read = timeout(self.handshake, stream.read_exact(&mut preamble)).await;
+        let shown = match read {
+            Ok(Ok(_)) => Token::of_preamble(&preamble),
+            Ok(Err(error)) => {
+                self.refuse_preamble(address, &error);
+                return None;
+            }
+            Err(_) => {
+                self.refuse_preamble(address, &"it took too long");
+                return None;
+            }
+        };
+        let Some(shown) = shown else {
+            self.refuse_preamble(address, &"it sent something else");
+            return None;
+        };
+        let peer = access::token(shown.matches(token));
+        // Without the token, whoever it is stays one of those that call from this address.
+        let place = match peer.allowed {
+            true => place.known_as(Caller::Token, true),
+            false => Ok(place),
+        };
+        match place {
+            Ok(place) => {
+                tracing::debug!(caller = %peer.name, %address, "connected");
+                Some(Accepted::new(Connection::tcp(stream, place), peer))
+            }
+            Err(full) => {
+                self.turn_away(&peer.name, full);
+                None
+            }
+        }
+    }
+
+    fn refuse_preamble(&self, address: SocketAddr, why: &dyn fmt::Display) {
+        if let Some(silent) = self.unknown.pass() {
+            tracing::warn!(silent, "no token line from {address}: {why}");
+        }
+    }
+
+    fn refuse(&self, address: SocketAddr, why: &dyn fmt::Display) {
         if let Some(silent) = self.unknown.pass() {
             tracing::warn!(silent, "no TLS handshake with {address}: {why}");
         }

@@ -20,6 +20,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 enum Stream {
     Unix(UnixStream),
+    Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -28,6 +29,14 @@ impl Connection {
     pub(super) const fn unix(stream: UnixStream, place: Place) -> Self {
         Self {
             stream: Stream::Unix(stream),
+            _place: place,
+        }
+    }
+
+    /// A local one over TCP.
+    pub(super) const fn tcp(stream: TcpStream, place: Place) -> Self {
+        Self {
+            stream: Stream::Tcp(stream),
             _place: place,
         }
     }
@@ -46,6 +55,10 @@ macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
         match &mut $self.get_mut().stream {
             Stream::Unix($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Stream::Tcp($stream) => {
                 let $stream = Pin::new($stream);
                 $call
             }
@@ -87,6 +100,7 @@ impl AsyncWrite for Connection {
     fn is_write_vectored(&self) -> bool {
         match &self.stream {
             Stream::Unix(stream) => stream.is_write_vectored(),
+            Stream::Tcp(stream) => stream.is_write_vectored(),
             Stream::Tls(stream) => stream.is_write_vectored(),
         }
     }

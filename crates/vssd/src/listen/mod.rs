@@ -2,9 +2,12 @@
 
 mod accept;
 mod connection;
+mod made;
+mod rendezvous;
 mod sockets;
 mod table;
 
 pub(crate) use accept::{Doorkeeper, Incoming};
+pub(crate) use rendezvous::Loopback;
 pub(crate) use sockets::{Sockets, bind_tcp};
 pub(crate) use table::Table;

@@ -4,14 +4,15 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use listenfd::ListenFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use vss_model::{Error, ErrorKind};
 
+use super::made::Made;
 use crate::config::Config;
 
 /// Everybody may connect: refusals are the daemon's own, so that they are on record.
@@ -26,14 +27,6 @@ pub(crate) struct Sockets {
     /// For other machines.
     pub(crate) tcp: Option<TcpListener>,
     made: Option<Made>,
-}
-
-/// The socket file that this process has made. It is removed on drop, if it is still the same.
-#[derive(Debug)]
-struct Made {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
 }
 
 impl Sockets {
@@ -74,16 +67,6 @@ impl Sockets {
     /// Whether the Unix socket came from systemd.
     pub(crate) const fn were_passed_on(&self) -> bool {
         self.made.is_none()
-    }
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| metadata.dev() == self.device && metadata.ino() == self.inode);
-        if ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!("could not remove {}: {error}", self.path.display());
-        }
     }
 }
 
@@ -137,11 +120,7 @@ fn bind(path: &Path) -> Result<(UnixListener, Made), Error> {
         UnixListener::bind(path).map_err(|error| failed("listen on the socket", error))?;
     let metadata =
         fs::symlink_metadata(path).map_err(|error| failed("look at the socket", error))?;
-    let made = Made {
-        path: path.to_owned(),
-        device: metadata.dev(),
-        inode: metadata.ino(),
-    };
+    let made = Made::new(path, &metadata);
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))
         .map_err(|error| failed("let everybody connect to the socket", error))?;
     Ok((listener, made))
@@ -149,7 +128,7 @@ fn bind(path: &Path) -> Result<(UnixListener, Made), Error> {
 
 /// Makes a folder, and those above it, that everybody may enter; a strict umask must not
 /// close them.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
@@ -206,13 +185,13 @@ fn knock(path: &Path) -> io::Result<String> {
     }
 }
 
-fn unblocking(result: io::Result<()>) -> Result<(), Error> {
+pub(super) fn unblocking(result: io::Result<()>) -> Result<(), Error> {
     result.map_err(|error| {
         Error::new(ErrorKind::Unexpected, "could not set a socket up").with_source(error)
     })
 }
 
-fn kind_of(error: &io::Error) -> ErrorKind {
+pub(super) fn kind_of(error: &io::Error) -> ErrorKind {
     match error.kind() {
         io::ErrorKind::PermissionDenied => ErrorKind::AccessDenied,
         io::ErrorKind::AddrInUse => ErrorKind::BadState,

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) enum Caller {
     /// A user of this machine.
     User(u32),
-    /// Whoever calls from there, and has shown no certificate yet.
+    /// Whoever calls from there, and has shown neither certificate nor token yet.
     Address(IpAddr),
+    /// Whoever holds the token of the rendezvous file.
+    Token,
     /// The bearer of a certificate, by the name that it goes by.
     Certificate(String),
 }

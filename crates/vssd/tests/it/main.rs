@@ -16,5 +16,6 @@ mod documents;
 mod figures;
 mod flood;
 mod life;
+mod loopback;
 mod stop;
 mod tls;
