@@ -4,6 +4,7 @@
 //! fresh clone gets from here to the first test quickly.
 
 mod bench;
+mod com;
 mod crash;
 mod deb;
 mod deny;
@@ -58,6 +59,12 @@ const CHORES: &[Chore] = &[
         arguments: "[PACKAGE [FILTER]] [--list] [--no-setup] [--env NAME=VALUE]... [--limit SECONDS]",
         about: "the tests that need block devices, in a kernel of their own; part of `test`",
         run: lab::run,
+    },
+    Chore {
+        name: "com",
+        arguments: "[FILTER] [--rounds N] [--no-setup]",
+        about: "vssapi.dll against C++ programs under Wine; part of `test`",
+        run: com::run,
     },
     Chore {
         name: "bench",

@@ -130,6 +130,36 @@ const LAB: &[Oracle] = &[
     },
 ];
 
+/// What `vssapi.dll` and the programs that call it are built with, and run in.
+const COM: &[Oracle] = &[
+    Oracle {
+        program: "x86_64-w64-mingw32-g++",
+        package: "g++-mingw-w64-x86-64",
+        checks: "everything of vssapi.dll",
+    },
+    Oracle {
+        program: "wine",
+        package: "wine",
+        checks: "everything of vssapi.dll",
+    },
+    // By path: that of rustup, which comes first, is another one.
+    Oracle {
+        program: "/usr/bin/rustc",
+        package: "rustc-web",
+        checks: "everything of vssapi.dll",
+    },
+    Oracle {
+        program: "/usr/bin/cargo",
+        package: "cargo-web",
+        checks: "everything of vssapi.dll",
+    },
+    Oracle {
+        program: "/usr/lib/rustlib/src/rust/library/Cargo.toml",
+        package: "rust-web-src",
+        checks: "everything of vssapi.dll",
+    },
+];
+
 fn missing(oracles: &'static [Oracle]) -> Vec<&'static Oracle> {
     oracles
         .iter()
@@ -142,11 +172,17 @@ pub(crate) fn prepare_lab() {
     prepare_these(LAB, true);
 }
 
+/// Installs what the tests of `vssapi.dll` need.
+pub(crate) fn prepare_com() {
+    prepare_these(COM, true);
+}
+
 /// Installs missing programs if this is Debian or Ubuntu and we are root; says what stays missing.
 /// Never fatal: checks without their program are skipped by name.
 pub(crate) fn prepare(install: bool) {
     prepare_these(ORACLES, install);
     prepare_these(LAB, install);
+    prepare_these(COM, install);
 }
 
 fn prepare_these(oracles: &'static [Oracle], install: bool) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::{cargo, lines, nothing_left, output, status, take_flag, typed};
 use crate::tally::Tally;
-use crate::{Failure, Outcome, lab, setup};
+use crate::{Failure, Outcome, com, lab, setup};
 
 /// A step that is over.
 struct Step {
@@ -39,9 +39,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if has_component("clippy") {
         let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--quiet"]);
         clippy.args(["--", "--deny", "warnings"]);
-        // To cargo those of the lab are no tests unless they are named.
+        // To cargo those of the lab and of Wine are no tests unless they are named.
         let mut lab = cargo(["clippy", "--workspace", "--test", "*-lab", "--quiet"]);
-        lab.args(["--", "--deny", "warnings"]);
+        lab.args(["--test", "*-com", "--", "--deny", "warnings"]);
         steps.push(step("lints", || {
             announced(&mut clippy, status)?;
             announced(&mut lab, status)
@@ -56,12 +56,15 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let failing_so_far = tally.failed();
     steps.push(step("lab", || lab::all(&mut tally)));
     let failing_in_lab = tally.failed() - failing_so_far;
+    steps.push(step("com", || com::all(&mut tally)));
+    let failing_in_com = tally.failed() - failing_so_far - failing_in_lab;
 
     for step in steps.iter().filter(|step| step.outcome.is_err()) {
         // Failing tests have been counted one by one.
         let counted = match step.name {
             "tests" => failing_so_far,
             "lab" => failing_in_lab,
+            "com" => failing_in_com,
             _ => 0,
         };
         if counted == 0 {
