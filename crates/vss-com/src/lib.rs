@@ -6,9 +6,18 @@
 //! of volumes.
 
 pub mod abi;
-#[cfg_attr(not(windows), allow(dead_code, unused_imports, reason = "callers come through the ABI"))]
+#[cfg_attr(
+    not(windows),
+    allow(dead_code, unused_imports, reason = "callers come through the ABI")
+)]
 mod document;
-#[cfg_attr(not(windows), allow(dead_code, unused_imports, reason = "callers come through the ABI"))]
+#[cfg_attr(
+    not(windows),
+    allow(dead_code, unused_imports, reason = "callers come through the ABI")
+)]
 mod requester;
-#[cfg_attr(not(windows), allow(dead_code, unused_imports, reason = "callers come through the ABI"))]
+#[cfg_attr(
+    not(windows),
+    allow(dead_code, unused_imports, reason = "callers come through the ABI")
+)]
 mod volumes;

@@ -6,9 +6,9 @@ use windows_sys::core::GUID;
 use super::answer::{Answer, OK, invalid};
 use super::async_object::Async;
 use super::backup_components::{AsyncPlace, BackupComponents};
+use super::log;
 use super::memory::{Out, bstr, guid, needed_wide, pointer, read_bstr, task_string, uuid};
 use super::object::Object;
-use super::log;
 use crate::requester::Operation;
 
 /// Makes a call that begins an operation, and hands its handle out.

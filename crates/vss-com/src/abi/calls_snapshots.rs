@@ -28,7 +28,10 @@ fn object_type(value: i32) -> Result<ObjectType, Error> {
 unsafe fn reserved(place: AsyncPlace) -> Answer {
     // SAFETY: the caller vouches for the place.
     unsafe { pointer(place) }?;
-    Err(Error::new(ErrorKind::NotImplemented, "the method is reserved"))
+    Err(Error::new(
+        ErrorKind::NotImplemented,
+        "the method is reserved",
+    ))
 }
 
 impl BackupComponents {

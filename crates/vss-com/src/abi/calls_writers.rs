@@ -1,6 +1,8 @@
 //! Methods about writers: their metadata, their status, their components in the document.
 
-use vss_model::{ComponentType, Error, FileRestoreStatus, RollForwardType, WriterId, WriterInstanceId};
+use vss_model::{
+    ComponentType, Error, FileRestoreStatus, RollForwardType, WriterId, WriterInstanceId,
+};
 use windows_sys::core::GUID;
 
 use super::answer::{Answer, OK, invalid};
@@ -118,7 +120,14 @@ impl BackupComponents {
         // SAFETY: the caller vouches for the places.
         unsafe {
             self.get_writer_status_ex(
-                writer, instance, id, name, state, failure, nothing(), std::ptr::null_mut(),
+                writer,
+                instance,
+                id,
+                name,
+                state,
+                failure,
+                nothing(),
+                std::ptr::null_mut(),
             )
         }
     }
@@ -218,8 +227,7 @@ impl BackupComponents {
         options: *const u16,
     ) -> Answer {
         // SAFETY: the caller vouches for the strings.
-        let (key, options) =
-            unsafe { (key(&writer, kind, path, name)?, needed_wide(options)?) };
+        let (key, options) = unsafe { (key(&writer, kind, path, name)?, needed_wide(options)?) };
         self.0
             .edit_for_backup(&key, |component| component.backup_options = Some(options))?;
         OK
@@ -283,8 +291,7 @@ impl BackupComponents {
         options: *const u16,
     ) -> Answer {
         // SAFETY: the caller vouches for the strings.
-        let (key, options) =
-            unsafe { (key(&writer, kind, path, name)?, needed_wide(options)?) };
+        let (key, options) = unsafe { (key(&writer, kind, path, name)?, needed_wide(options)?) };
         self.0
             .edit_for_restore(&key, |component| component.restore_options = Some(options))?;
         OK

@@ -321,7 +321,11 @@ impl Component {
 
     unsafe fn get_new_target(&self, index: u32, target: FilePlace) -> Answer {
         // SAFETY: the caller vouches for the place.
-        unsafe { give_one(target, &self.0.new_targets, index, |one| WmFile(one.clone())) }
+        unsafe {
+            give_one(target, &self.0.new_targets, index, |one| {
+                WmFile(one.clone())
+            })
+        }
     }
 
     unsafe fn get_directed_target_count(&self, targets: *mut u32) -> Answer {

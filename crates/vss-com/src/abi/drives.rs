@@ -28,14 +28,25 @@ fn wide(text: &str) -> Vec<u16> {
 /// The text up to the first zero.
 fn text(units: &[u16]) -> String {
     let length = units.iter().position(|unit| *unit == 0);
-    String::from_utf16_lossy(units.get(..length.unwrap_or(units.len())).unwrap_or_default())
+    String::from_utf16_lossy(
+        units
+            .get(..length.unwrap_or(units.len()))
+            .unwrap_or_default(),
+    )
 }
 
 fn unix_file_name() -> Option<UnixFileName> {
     // SAFETY: names of a module and of a function, both with their zeroes.
-    let function = unsafe { GetProcAddress(GetModuleHandleW(w!("kernel32.dll")), s!("wine_get_unix_file_name")) }?;
+    let function = unsafe {
+        GetProcAddress(
+            GetModuleHandleW(w!("kernel32.dll")),
+            s!("wine_get_unix_file_name"),
+        )
+    }?;
     // SAFETY: this is the function's type wherever it is there.
-    Some(unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, UnixFileName>(function) })
+    Some(unsafe {
+        std::mem::transmute::<unsafe extern "system" fn() -> isize, UnixFileName>(function)
+    })
 }
 
 /// Whether this is Wine.
@@ -108,4 +119,3 @@ impl Drives for System {
         (found != 0).then(|| text(&units))
     }
 }
-

@@ -152,14 +152,14 @@ impl ExamineWriterMetadata {
     unsafe fn get_exclude_file(&self, index: u32, file: FilePlace) -> Answer {
         let metadata = self.metadata();
         // SAFETY: the caller vouches for the place.
-        unsafe { give_one(file, &metadata.exclude_files, index, |one| WmFile(one.clone())) }
+        unsafe {
+            give_one(file, &metadata.exclude_files, index, |one| {
+                WmFile(one.clone())
+            })
+        }
     }
 
-    unsafe fn get_component(
-        &self,
-        index: u32,
-        component: *mut *mut Object<WmComponent>,
-    ) -> Answer {
+    unsafe fn get_component(&self, index: u32, component: *mut *mut Object<WmComponent>) -> Answer {
         let all = &self.metadata().components;
         // SAFETY: the caller vouches for the place.
         unsafe { give_one(component, all, index, |one| WmComponent(one.clone())) }

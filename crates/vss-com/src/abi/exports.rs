@@ -14,11 +14,11 @@ use super::answer::{Answer, OK, answer, hresult};
 use super::backup_components::BackupComponents;
 use super::drives::System;
 use super::examine::ExamineWriterMetadata;
+use super::log;
 use super::memory::{Out, needed_wide, pointer, read_bstr};
 use super::object::{Object, alive};
 use super::service::service;
 use super::structures::SnapshotProp;
-use super::log;
 use crate::requester::{Requester, is_snapshotted};
 use crate::volumes::Drives;
 

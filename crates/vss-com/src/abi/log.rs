@@ -23,14 +23,25 @@ pub(super) fn line(text: &str) {
 
 /// A call that failed.
 pub(super) fn failure(method: &str, error: &Error) {
-    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    line(&format!("{method}: {}: {}{hint}", error.code(), error.chain()));
+    let hint = error
+        .hint()
+        .map(|hint| format!(" ({hint})"))
+        .unwrap_or_default();
+    line(&format!(
+        "{method}: {}: {}{hint}",
+        error.code(),
+        error.chain()
+    ));
 }
 
 /// Says once in the life of the process that something cannot be done yet.
 pub(super) fn once(what: &'static str) {
     static TOLD: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
+    if TOLD
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(what)
+    {
         line(&format!("{what}: not done by this version of openvss"));
     }
 }

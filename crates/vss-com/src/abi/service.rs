@@ -29,9 +29,9 @@ pub(super) fn service() -> Result<Arc<dyn Service>, Error> {
         stay_loaded();
         *client = Some(Client::connect(&endpoint)?);
     }
-    let client = client.clone().ok_or_else(|| {
-        Error::new(vss_model::ErrorKind::Unexpected, "there is no client")
-    })?;
+    let client = client
+        .clone()
+        .ok_or_else(|| Error::new(vss_model::ErrorKind::Unexpected, "there is no client"))?;
     Ok(Arc::new(client))
 }
 
@@ -57,9 +57,8 @@ fn stay_loaded() {
     let mut module = std::ptr::null_mut();
     let flags = GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS;
     // SAFETY: the address is one of this module, as the flag says.
-    let pinned = unsafe {
-        GetModuleHandleExW(flags, (stay_loaded as fn()) as *const u16, &raw mut module)
-    };
+    let pinned =
+        unsafe { GetModuleHandleExW(flags, (stay_loaded as fn()) as *const u16, &raw mut module) };
     if pinned == 0 {
         super::log::line("the DLL could not be kept loaded: do not unload it");
     }

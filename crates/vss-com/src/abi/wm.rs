@@ -103,7 +103,10 @@ pub(super) fn at<T>(list: &[T], index: u32) -> Result<&T, Error> {
         .ok_or_else(|| {
             Error::new(
                 vss_model::ErrorKind::ObjectNotFound,
-                format!("there are {} of these, and none with index {index}", list.len()),
+                format!(
+                    "there are {} of these, and none with index {index}",
+                    list.len()
+                ),
             )
         })
 }
@@ -285,7 +288,11 @@ impl WmComponent {
 
     unsafe fn get_database_file(&self, index: u32, file: FilePlace) -> Answer {
         // SAFETY: the caller vouches for the place.
-        unsafe { give_one(file, &self.0.database_files, index, |one| WmFile(one.clone())) }
+        unsafe {
+            give_one(file, &self.0.database_files, index, |one| {
+                WmFile(one.clone())
+            })
+        }
     }
 
     unsafe fn get_database_log_file(&self, index: u32, file: FilePlace) -> Answer {

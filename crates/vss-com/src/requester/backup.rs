@@ -16,9 +16,7 @@ impl Requester {
     /// `VSS_E_BAD_STATE` the second time; `VSS_E_INVALID_XML_DOCUMENT`.
     pub(crate) fn initialize_for_backup(&self, xml: Option<&str>) -> Result<(), Error> {
         let mut state = self.begin(Call::Initialize)?;
-        let document = xml
-            .map(BackupComponentsDocument::parse)
-            .transpose()?;
+        let document = xml.map(BackupComponentsDocument::parse).transpose()?;
         self.session.initialize_for_backup()?;
         state.order.mode = Mode::Backup;
         state.order.has_document = document.is_some();

@@ -111,7 +111,8 @@ pub(crate) fn volumes_of(
     service: &dyn Service,
     drives: &Arc<dyn Drives>,
 ) -> Result<Volumes, Error> {
-    let table = Vec::new(); let _ = service; // TEMP
+    let table = Vec::new();
+    let _ = service; // TEMP
     Ok(Volumes::new(Arc::clone(drives), table))
 }
 
@@ -121,8 +122,7 @@ impl State {
         if self.order.creating
             && let Some(creation) = &self.creation
         {
-            self.order.creating =
-                creation.status()? == vss_model::ResultCode::VSS_S_ASYNC_PENDING;
+            self.order.creating = creation.status()? == vss_model::ResultCode::VSS_S_ASYNC_PENDING;
         }
         Ok(())
     }

@@ -152,11 +152,7 @@ impl Order {
     fn objection(&self, call: Call) -> Option<&'static str> {
         use Call as C;
         self.wrong_mode(call).or_else(|| match call {
-            C::Initialize
-            | C::Any
-            | C::AnyForBackup
-            | C::AnyForRestore
-            | C::EditForRestore => None,
+            C::Initialize | C::Any | C::AnyForBackup | C::AnyForRestore | C::EditForRestore => None,
             C::SetContext if self.context.is_some() => Some("the context is set already"),
             C::SetContext if self.gathered || self.set != SetStep::None => {
                 Some("the context comes before GatherWriterMetadata and StartSnapshotSet")
@@ -202,10 +198,7 @@ impl Order {
             C::Initialize => {
                 return (self.mode != Mode::Fresh).then_some("an object is initialised once");
             }
-            C::Any
-            | C::GatherWriterMetadata
-            | C::UseWriterMetadata
-            | C::UseWriterStatus => {
+            C::Any | C::GatherWriterMetadata | C::UseWriterMetadata | C::UseWriterStatus => {
                 return (self.mode == Mode::Fresh)
                     .then_some("InitializeForBackup or InitializeForRestore comes first");
             }

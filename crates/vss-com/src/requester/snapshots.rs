@@ -8,10 +8,10 @@ use vss_model::{
 };
 use vss_service::{Service, SourceObject};
 
-use super::{Requester, volumes_of};
 use super::operation::Operation;
 use super::order::Call;
 use super::properties::in_windows_names;
+use super::{Requester, volumes_of};
 use crate::volumes::{Drives, Volumes};
 
 /// What a query found.
@@ -119,9 +119,8 @@ impl Requester {
         let mut slot = None;
         self.session
             .break_snapshot_set_ex(set, flags, None, Some(&mut slot))?;
-        let job = slot.ok_or_else(|| {
-            Error::new(ErrorKind::Unexpected, "the break has no handle")
-        })?;
+        let job =
+            slot.ok_or_else(|| Error::new(ErrorKind::Unexpected, "the break has no handle"))?;
         Ok(Operation::Running(Arc::from(job)))
     }
 

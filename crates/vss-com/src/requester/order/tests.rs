@@ -99,7 +99,12 @@ fn a_backup_with_writers_goes_step_by_step() {
     order.creating = true;
     assert_eq!(
         allowed(&order),
-        [C::UseWriterMetadata, C::SetBackupSucceeded, C::Any, C::AnyForBackup]
+        [
+            C::UseWriterMetadata,
+            C::SetBackupSucceeded,
+            C::Any,
+            C::AnyForBackup
+        ]
     );
     order.creating = false;
     order.has_status = true;
