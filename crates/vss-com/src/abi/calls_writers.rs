@@ -488,11 +488,5 @@ unsafe fn moved(
     // SAFETY: passed on.
     let (from, filespec, to) =
         unsafe { (needed_wide(from)?, needed_wide(filespec)?, needed_wide(to)?) };
-    Ok(FileDescriptor {
-        path: Some(from),
-        filespec: Some(filespec),
-        recursive: recursive != 0,
-        alternate_location: Some(to),
-        ..FileDescriptor::default()
-    })
+    Ok(FileDescriptor::moved(from, filespec, recursive != 0, to))
 }

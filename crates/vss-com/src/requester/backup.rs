@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use vss_model::{BackupType, Error, ProviderId, ResultCode, SetId, SnapshotId};
+use vss_model::{
+    BackupType, Context, Error, ErrorKind, ProviderId, ResultCode, SetId, SnapshotId,
+};
 
 use super::Requester;
 use super::operation::Operation;
@@ -29,9 +31,9 @@ impl Requester {
     /// # Errors
     /// `E_INVALIDARG` for an illegal value; `VSS_E_BAD_STATE` out of order.
     pub(crate) fn set_context(&self, bits: u32) -> Result<(), Error> {
-        let context = vss_model::Context::from_bits(bits).map_err(|error| {
+        let context = Context::from_bits(bits).map_err(|error| {
             Error::new(
-                vss_model::ErrorKind::InvalidArgument,
+                ErrorKind::InvalidArgument,
                 "the context is not valid",
             )
             .with_source(error)
@@ -81,6 +83,7 @@ impl Requester {
         let mut state = self.begin(Call::StartSnapshotSet)?;
         let id = self.session.start_snapshot_set()?;
         state.order.set = SetStep::Open;
+        state.set = Some(id);
         Ok(id)
     }
 

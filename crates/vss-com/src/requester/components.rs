@@ -145,13 +145,21 @@ impl Requester {
             .ok_or_else(|| no_such("writer of the document", index))
     }
 
-    /// `SaveAsXML`.
+    /// `SaveAsXML`: with the set that this object has created, once it is there.
     ///
     /// # Errors
-    /// `VSS_E_BAD_STATE` before initialisation.
+    /// `VSS_E_BAD_STATE` before initialisation; the service cannot be reached.
     pub(crate) fn save_as_xml(&self) -> Result<String, Error> {
-        self.check(Call::Any)?;
-        Ok(self.state().document.to_xml())
+        let mut state = self.begin(Call::Any)?;
+        if let Some(set) = state.set.filter(|_| !state.order.creating) {
+            match self.service.set(set) {
+                Ok(record) => state.document.describe(&record),
+                // It was not created, is broken or deleted: the document tells of no set.
+                Err(error) if error.kind() == ErrorKind::ObjectNotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(state.document.to_xml())
     }
 
     /// `AddComponent`: the writer must be one that was gathered.

@@ -14,7 +14,7 @@ mod snapshots;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use vss_model::{Error, SessionId};
+use vss_model::{Error, ResultCode, SessionId, SetId};
 use vss_service::{BackupComponents, Service};
 
 pub(crate) use components::ComponentKey;
@@ -22,7 +22,7 @@ pub(crate) use operation::Operation;
 pub(crate) use snapshots::{Found, is_snapshotted};
 
 use crate::document::BackupComponentsDocument;
-use crate::volumes::{Drives, Volumes};
+use crate::volumes::{Drives, TableEntry, Volumes};
 use order::{Call, Order};
 
 /// One requester object: one backup, one restore or one piece of administration. Its drop releases the
@@ -38,6 +38,8 @@ pub(crate) struct Requester {
 struct State {
     order: Order,
     document: BackupComponentsDocument,
+    /// The set that was begun.
+    set: Option<SetId>,
     /// The creation, once `DoSnapshotSet` has begun it.
     creation: Option<Operation>,
 }
@@ -56,6 +58,7 @@ impl Requester {
             state: Mutex::new(State {
                 order: Order::new(),
                 document: BackupComponentsDocument::default(),
+                set: None,
                 creation: None,
             }),
         })
@@ -111,8 +114,14 @@ pub(crate) fn volumes_of(
     service: &dyn Service,
     drives: &Arc<dyn Drives>,
 ) -> Result<Volumes, Error> {
-    let table = Vec::new();
-    let _ = service; // TEMP
+    let table = service
+        .volume_names()?
+        .into_iter()
+        .map(|entry| TableEntry {
+            windows: entry.name,
+            host: entry.volume,
+        })
+        .collect();
     Ok(Volumes::new(Arc::clone(drives), table))
 }
 
@@ -122,7 +131,7 @@ impl State {
         if self.order.creating
             && let Some(creation) = &self.creation
         {
-            self.order.creating = creation.status()? == vss_model::ResultCode::VSS_S_ASYNC_PENDING;
+            self.order.creating = creation.status()? == ResultCode::VSS_S_ASYNC_PENDING;
         }
         Ok(())
     }

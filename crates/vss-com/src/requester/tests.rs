@@ -126,6 +126,10 @@ fn a_backup_from_its_beginning_to_its_release() {
         .query(SnapshotId::NULL, ObjectType::None, ObjectType::Snapshot)
         .unwrap();
     assert!(matches!(&found[..], [Found::Snapshot(one)] if one.snapshot_id == copy));
+    let document = requester.save_as_xml().unwrap();
+    for part in ["SNAPSHOT_SET_DESCRIPTION", "DESTINATION_LUN", &copy.to_string()] {
+        assert!(document.contains(part), "{part} in {document}");
+    }
     requester.backup_complete().unwrap();
     assert_eq!(kind(requester.backup_complete()), ErrorKind::BadState);
     assert_eq!(rig.copies(), 1);
