@@ -9,7 +9,7 @@ use vss_provider_file::FileArray;
 use vss_service::{
     AdoptLun, AuditRecord, BackupComponents, BreakPlan, CopyProgress, CopySummary, Listener, Lun,
     LunChange, LunDetail, NewLun, Object, OperationState, Queries, Refusal, Served, Service,
-    SetRecord, SetSummary, Status, VssAsync,
+    SetRecord, SetSummary, Status, VolumeName, VssAsync,
 };
 
 use crate::luns::Luns;
@@ -21,6 +21,7 @@ pub struct Embedded {
     coordinator: Arc<Coordinator>,
     array: Option<Arc<FileArray>>,
     told: Vec<String>,
+    volume_names: Vec<VolumeName>,
     records: Records,
     caller: Caller,
     machine: String,
@@ -86,11 +87,19 @@ impl Embedded {
             coordinator,
             array: None,
             told: Vec::new(),
+            volume_names: Vec::new(),
             records: Records::new(paths),
             caller,
             machine: LinuxHost.machine_name(),
             started: LinuxHost.now(),
         }
+    }
+
+    /// The same service, with names for volumes; without this it has none.
+    #[must_use]
+    pub fn with_volume_names(mut self, names: Vec<VolumeName>) -> Self {
+        self.volume_names = names;
+        self
     }
 
     /// Operations of an earlier run that this start finished or undid.
@@ -212,6 +221,10 @@ impl Queries for Embedded {
 
     fn refusals(&self, limit: usize) -> Result<Vec<Refusal>, Error> {
         self.records.refusals(limit)
+    }
+
+    fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
+        Ok(self.volume_names.clone())
     }
 
     fn luns(&self) -> Result<Vec<Lun>, Error> {

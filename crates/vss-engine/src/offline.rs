@@ -7,7 +7,7 @@ use vss_coordinator::{Host, Job, LinuxHost, StateDir, StatePaths};
 use vss_model::{Error, ErrorKind, OperationId, ResultCode, SetId, SnapshotId, SnapshotProperties};
 use vss_service::{
     AuditRecord, CancelAnswer, CopySummary, Lun, LunDetail, Object, OperationState, Queries,
-    Refusal, SetRecord, SetSummary, Status, VssAsync,
+    Refusal, SetRecord, SetSummary, Status, VolumeName, VssAsync,
 };
 
 use crate::embedded::Embedded;
@@ -130,6 +130,11 @@ impl Queries for Offline {
 
     fn refusals(&self, limit: usize) -> Result<Vec<Refusal>, Error> {
         self.records.refusals(limit)
+    }
+
+    /// Names are the daemon's settings: here there are none.
+    fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
+        Ok(Vec::new())
     }
 
     fn luns(&self) -> Result<Vec<Lun>, Error> {

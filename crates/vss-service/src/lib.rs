@@ -16,6 +16,7 @@ mod refusal;
 mod report;
 mod service;
 mod status;
+mod volume;
 
 pub use error::{ConnectionLost, is_connection_lost};
 pub use lun::{Adopt, AdoptLun, Lun, LunChange, LunDetail, NewLun};
@@ -32,3 +33,4 @@ pub use service::{
     BackupComponents, DeleteOutcome, Listener, Object, Queries, Served, Service, SourceObject,
 };
 pub use status::{FailedOperation, Status};
+pub use volume::VolumeName;

@@ -15,6 +15,7 @@ use crate::records::{CopySummary, SetRecord, SetSummary};
 use crate::refusal::Refusal;
 use crate::report::AuditRecord;
 use crate::status::Status;
+use crate::volume::VolumeName;
 
 /// Something with an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,13 @@ pub trait Queries: Send + Sync {
     /// # Errors
     /// The catalogue cannot be read.
     fn refusals(&self, limit: usize) -> Result<Vec<Refusal>, Error>;
+
+    /// The volumes that have names for programs written for Windows, by name; an administrator gives
+    /// them. None where nobody did.
+    ///
+    /// # Errors
+    /// The service cannot be reached.
+    fn volume_names(&self) -> Result<Vec<VolumeName>, Error>;
 
     /// The LUNs of the embedded array, by name.
     ///

@@ -54,7 +54,8 @@ fn served(config: &Config) -> Result<ExitCode, Error> {
     let tls = tls(config)?;
     raise_file_limit(config);
     notify.status("Looking for what an earlier run left");
-    let engine = Embedded::open(StatePaths::new(&config.state))?;
+    let engine =
+        Embedded::open(StatePaths::new(&config.state))?.with_volume_names(config.volume_names()?);
     for record in engine.recovered() {
         tell_recovered(record);
     }

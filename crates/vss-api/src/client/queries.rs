@@ -6,7 +6,7 @@ use tonic::transport::Channel;
 use vss_model::{Error, OperationId, SetId, SnapshotId, SnapshotProperties};
 use vss_service::{
     AuditRecord, CopySummary, Lun, LunDetail, Object, OperationState, Queries, Refusal, SetRecord,
-    SetSummary, Status, VssAsync,
+    SetSummary, Status, VolumeName, VssAsync,
 };
 
 use crate::client::Client;
@@ -152,6 +152,15 @@ impl Queries for Client {
             .link
             .short(|channel| async move { catalogue(channel).refusals(request).await })?;
         messages(answer.refusals, "refusals")
+    }
+
+    fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
+        let answer = self.link.short(|channel| async move {
+            catalogue(channel)
+                .list_volume_names(v1::ListVolumeNamesRequest {})
+                .await
+        })?;
+        messages(answer.names, "names")
     }
 
     fn luns(&self) -> Result<Vec<Lun>, Error> {

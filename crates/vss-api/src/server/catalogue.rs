@@ -165,6 +165,18 @@ impl Catalogue for Handlers {
         .await
     }
 
+    async fn list_volume_names(
+        &self,
+        _: Request<v1::ListVolumeNamesRequest>,
+    ) -> Result<Response<v1::ListVolumeNamesResponse>, Status> {
+        self.ask(|service| {
+            Ok(v1::ListVolumeNamesResponse {
+                names: list_to(&service.volume_names()?),
+            })
+        })
+        .await
+    }
+
     async fn plan_break(
         &self,
         request: Request<v1::PlanBreakRequest>,

@@ -1,7 +1,7 @@
-//! How the service is, what was refused, and what ids stand for.
+//! How the service is, what was refused, what volumes are called, and what ids stand for.
 
 use vss_model::{ResultCode, Timestamp};
-use vss_service::{FailedOperation, Object, Refusal, Status};
+use vss_service::{FailedOperation, Object, Refusal, Status, VolumeName};
 
 use super::report::{kind_from, kind_to};
 use super::{Fault, Wire, id, id_or_null, list_from, list_to, path_from, path_to};
@@ -91,6 +91,24 @@ impl Wire for Refusal {
             first: Timestamp(message.first),
             last: Timestamp(message.last),
             count: message.count,
+        })
+    }
+}
+
+impl Wire for VolumeName {
+    type Message = v1::VolumeName;
+
+    fn to_wire(&self) -> v1::VolumeName {
+        v1::VolumeName {
+            name: self.name.clone(),
+            volume: self.volume.clone(),
+        }
+    }
+
+    fn from_wire(message: v1::VolumeName) -> Result<Self, Fault> {
+        Ok(Self {
+            name: message.name,
+            volume: message.volume,
         })
     }
 }

@@ -12,7 +12,7 @@ use vss_model::{
 use vss_service::{
     AdoptLun, AuditRecord, BackupComponents, BreakPlan, CancelAnswer, CopySummary, DeleteOutcome,
     Listener, Lun, LunChange, LunDetail, NewLun, Object, OperationKind, OperationState, Queries,
-    Refusal, Served, Service, SetRecord, SetSummary, SourceObject, Status, VssAsync,
+    Refusal, Served, Service, SetRecord, SetSummary, SourceObject, Status, VolumeName, VssAsync,
 };
 
 use crate::samples;
@@ -306,6 +306,10 @@ impl Queries for Fake {
 
     fn refusals(&self, _: usize) -> Result<Vec<Refusal>, Error> {
         Ok(self.inside().refusals.clone())
+    }
+
+    fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
+        Ok(samples::volume_names())
     }
 
     fn luns(&self) -> Result<Vec<Lun>, Error> {

@@ -42,6 +42,7 @@ fn queries() {
     let client = rig.client();
     assert_eq!(client.sets().unwrap(), samples::set_summaries());
     assert_eq!(client.copies().unwrap(), samples::copy_summaries());
+    assert_eq!(client.volume_names().unwrap(), samples::volume_names());
     assert_eq!(client.find("ab", usize::MAX).unwrap(), samples::objects());
     assert_eq!(rig.fake.calls(), [format!("find ab {}", usize::MAX)]);
     for mask in 0..64 {

@@ -20,7 +20,7 @@ use vss_service::{
     AuditRecord, BreakPlan, Consistency, CopyProgress, CopyRecord, CopySummary, DiskPlan,
     DiskProgress, DiskReport, DiskStage, Event, FailedOperation, IdentityDecision, Lun, LunChange,
     LunDetail, LunRecord, Notice, Object, OperationKind, OperationState, SetRecord, SetState,
-    SetSummary, Status, StepTime,
+    SetSummary, Status, StepTime, VolumeName,
 };
 
 use crate::fake::not_found;
@@ -455,4 +455,16 @@ pub(crate) fn changes() -> Vec<LunChange> {
             device: changed.then(|| path("d")),
         })
         .into()
+}
+
+pub(crate) fn volume_names() -> Vec<VolumeName> {
+    let name = |name: &str, volume: &str| VolumeName {
+        name: name.to_owned(),
+        volume: volume.to_owned(),
+    };
+    vec![
+        name("E:\\", "db/1"),
+        name("E:\\mnt ü\\", "/srv/ü"),
+        name("", ""),
+    ]
 }

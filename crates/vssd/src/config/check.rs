@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 use vss_api::loopback::is_loopback;
 
-use super::Config;
+use super::{Config, volumes};
 
 /// A whole number within bounds, both included.
 pub(super) fn within<'de, D, const LOW: u32, const HIGH: u32>(from: D) -> Result<u32, D::Error>
@@ -36,6 +36,7 @@ impl Config {
                  machines there is tcp.listen"
             ));
         }
+        volumes::names(&self.volumes)?;
         if self
             .group
             .contains(|c: char| c.is_control() || c.is_whitespace() || c == ':' || c == ',')

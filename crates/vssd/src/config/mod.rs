@@ -2,7 +2,9 @@
 
 mod check;
 mod render;
+mod volumes;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use vss_api::loopback::RENDEZVOUS;
 use vss_model::{Error, ErrorKind};
+use vss_service::VolumeName;
 
 use check::within;
 pub(crate) use render::{Style, render};
@@ -30,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) socket: Socket,
     pub(crate) tcp: Tcp,
     pub(crate) loopback: Loopback,
+    pub(crate) volumes: BTreeMap<String, String>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: Shutdown,
     pub(crate) metrics: Metrics,
@@ -138,6 +142,7 @@ impl Default for Config {
             socket: Socket::default(),
             tcp: Tcp::default(),
             loopback: Loopback::default(),
+            volumes: BTreeMap::new(),
             limits: Limits::default(),
             shutdown: Shutdown::default(),
             metrics: Metrics::default(),
@@ -235,6 +240,16 @@ impl Config {
             .with_hint("vssd --print-config shows all keys, what they mean and their values")
         })?;
         Ok(config)
+    }
+}
+
+impl Config {
+    /// What programs written for Windows call volumes.
+    ///
+    /// # Errors
+    /// `E_INVALIDARG`; but settings that were read are right.
+    pub(crate) fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
+        volumes::names(&self.volumes).map_err(|why| Error::new(ErrorKind::InvalidArgument, why))
     }
 }
 

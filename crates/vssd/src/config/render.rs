@@ -1,5 +1,6 @@
 //! The settings as text: every key with its meaning and its value.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ pub(crate) enum Style {
 
 /// One key.
 struct Key {
-    name: &'static str,
+    name: Cow<'static, str>,
     about: &'static str,
     /// As TOML; `None` for one that is not set.
     value: Option<String>,
@@ -76,6 +77,7 @@ fn tables(config: &Config) -> Vec<(&'static str, Vec<Key>)> {
         ),
         ("tcp", tcp(config)),
         ("loopback", loopback(config)),
+        ("volumes", volumes(config)),
         ("limits", limits(config)),
         (
             "shutdown",
@@ -174,6 +176,22 @@ fn loopback(config: &Config) -> Vec<Key> {
     ]
 }
 
+fn volumes(config: &Config) -> Vec<Key> {
+    const ABOUT: &str = "What programs written for Windows call volumes of this machine. A key is a drive, a folder of a\n\
+         drive ('E:\\mnt') or '\\\\?\\Volume{GUID}\\'; its value a mount point, a block device, a LUN, or a\n\
+         LUN/PARTITION, as vss create takes it.";
+    if config.volumes.is_empty() {
+        return vec![Key::open("'E:'", ABOUT, None, "\"db/1\"")];
+    }
+    let abouts = std::iter::once(ABOUT).chain(std::iter::repeat(""));
+    let keys = config.volumes.iter().zip(abouts);
+    keys.map(|((name, volume), about)| Key {
+        name: text(name).into(),
+        ..Key::set("", about, text(volume))
+    })
+    .collect()
+}
+
 fn limits(config: &Config) -> Vec<Key> {
     let limits = &config.limits;
     let key = |name, about, value: u32| Key::set(name, about, value.to_string());
@@ -267,7 +285,7 @@ impl Key {
         example: &'static str,
     ) -> Self {
         Self {
-            name,
+            name: Cow::Borrowed(name),
             about,
             value,
             example,

@@ -118,6 +118,14 @@ fn loopback_stays_on_this_machine() {
 }
 
 #[test]
+fn names_of_volumes_are_checked() {
+    let message = refusal("[volumes]\n\"E\" = \"db\"\n");
+    assert!(message.contains("\"E\""), "{message}");
+    assert!(refusal("[volumes]\n'E:' = \"a\"\n'e:' = \"b\"\n").contains("twice"));
+    assert!(refusal("[volumes]\n'E:' = 5\n").starts_with("f.toml:2: "));
+}
+
+#[test]
 fn paths_are_absolute_and_groups_are_names() {
     assert!(refusal("state = \"lib\"\n").contains("absolute"));
     assert!(refusal("[socket]\npath = \"\"\n").contains("absolute"));
@@ -141,6 +149,9 @@ allow = ["a", "b\t"]
 [loopback]
 listen = "[::1]:0"
 file = "/l"
+[volumes]
+'E:\a b = c' = "/a 'b'"
+"f:" = "db/1"
 [limits]
 connections = 5
 [shutdown]
@@ -182,5 +193,6 @@ fn the_shipped_file_is_this_template_and_holds_the_defaults() {
     assert_eq!(config.socket, default.socket);
     assert_eq!(config.loopback.file, default.loopback.file);
     assert!(config.loopback.listen.is_some());
+    assert_eq!(config.volume_names().unwrap().len(), 1);
     assert_eq!(config.log, default.log);
 }

@@ -250,6 +250,15 @@ fn a_file_of_somebody_else_is_neither_replaced_nor_removed() {
 }
 
 #[test]
+fn names_of_volumes_reach_clients() {
+    let (place, daemon) = serving("[volumes]\n'e:\\Mnt' = \"/srv\"\n\"E:\" = \"db/1\"\n");
+    let names = connect(&place).unwrap().volume_names().unwrap();
+    let names: Vec<_> = names.iter().map(|one| (&*one.name, &*one.volume)).collect();
+    assert_eq!(names, [("E:\\", "db/1"), ("E:\\Mnt\\", "/srv")]);
+    daemon.stop();
+}
+
+#[test]
 fn an_address_of_the_network_is_refused() {
     let place = Place::new("[loopback]\nlisten = \"0.0.0.0:0\"\n");
     let (code, said) = run(place.command().arg("--check-config"));
