@@ -65,8 +65,9 @@ fn some(run: &Run, tally: &mut Tally) -> Outcome {
         }
         return Ok(());
     }
-    let mut native = cargo(["build", "--quiet", "--bins"]);
-    native.args(["--package", "vss", "--package", "vssd"]);
+    // Of the whole workspace, so that what the tests before were built with is used again.
+    let mut native = cargo(["build", "--quiet", "--workspace"]);
+    native.args(["--bin", "vss", "--bin", "vssd"]);
     status(&mut native)?;
     let dll = library()?;
     let programs = folder().join("programs");
@@ -80,7 +81,7 @@ fn some(run: &Run, tally: &mut Tally) -> Outcome {
         ))
     })?;
     let prefix = Prefix::create(folder().join("prefix"))?;
-    let mut test = cargo(["test", "--package", "vss-com", "--test", "wine-com"]);
+    let mut test = cargo(["test", "--workspace", "--test", "wine-com"]);
     test.args(["--", "--show-output", "--test-threads=2"])
         .args(&run.filter)
         .env("LC_ALL", "C.UTF-8")

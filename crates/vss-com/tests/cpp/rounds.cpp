@@ -143,7 +143,8 @@ int main(int argc, char **argv) {
     check::is("blocks of the heap", after.blocks <= before.blocks + 64 + done / 2);
     check::is("private bytes", memory_after <= memory + (1 << 20) + 512ull * done);
     check::is("a spy of allocations", spying && spy.calls > 0);
-    check::number("allocations of COM", (unsigned)spy.blocks, (unsigned)strings);
+    // oleaut32 keeps some freed strings for later.
+    check::is("allocations of COM", spy.blocks <= strings + 16);
     if (spying) CoRevokeMallocSpy();
     return check::done();
 }

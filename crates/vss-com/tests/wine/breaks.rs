@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::disks::{Identity, bits, identity, is_read_only, same_data};
-use crate::place::{APP, FIRST, LOG, Place, SECOND, copy_of};
+use crate::place::{APP, FIRST, LOG, Place, SECOND, copy_of, plain_id};
 use crate::program::{Report, last};
 
 /// What cannot be shown here, and where it is.
@@ -200,7 +200,7 @@ fn visible_originals_keep_their_identity_for_themselves() {
         for masked in [&[][..], &["log"]] {
             let (before, after, set) = with_flags(flags, REVERT_ID_FAILED, masked, &place);
             assert_eq!(before, after, "{flags:#x} {masked:?}");
-            place.vss(&["delete", &set]);
+            place.vss(&["delete", &plain_id(&set)]);
             place.vss(&["lun", "unmask", "log"]);
         }
     }

@@ -27,12 +27,12 @@ fn gone(what: &str, signal: Signal, checks: usize) {
 
 #[test]
 fn stopped() {
-    gone("gone", Signal::TERM, 14);
+    gone("gone", Signal::TERM, 13);
 }
 
 #[test]
 fn killed() {
-    gone("gone", Signal::KILL, 14);
+    gone("gone", Signal::KILL, 13);
 }
 
 #[test]

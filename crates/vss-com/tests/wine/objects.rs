@@ -16,7 +16,7 @@ fn objects(what: &str, checks: usize) {
 
 #[test]
 fn interfaces() {
-    objects("interfaces", 57);
+    objects("interfaces", 54);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn operations() {
 
 #[test]
 fn enumerators() {
-    objects("enumerators", 40);
+    objects("enumerators", 35);
 }
 
 #[test]
@@ -36,5 +36,5 @@ fn strings() {
 
 #[test]
 fn exports() {
-    objects("exports", 29);
+    objects("exports", 28);
 }
