@@ -230,9 +230,8 @@ impl DocumentComponent {
         for (name, text) in self.clone().texts_mut() {
             element = element.with_some(name, text.as_deref());
         }
-        let file = |name: &'static str| {
-            move |file: &FileDescriptor| file.write(Element::new(OWN, name))
-        };
+        let file =
+            |name: &'static str| move |file: &FileDescriptor| file.write(Element::new(OWN, name));
         element
             .holding_all(self.failure.iter().map(Failure::write))
             .holding_all(

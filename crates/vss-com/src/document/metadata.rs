@@ -156,9 +156,8 @@ impl WriterMetadata {
             .with("minorVersion", self.version_minor.to_string());
         let locations = Element::new(PUBLIC, "BACKUP_LOCATIONS")
             .holding_all(self.components.iter().map(MetadataComponent::write));
-        let excluded = |space, name| {
-            move |file: &FileDescriptor| file.write(Element::new(space, name))
-        };
+        let excluded =
+            |space, name| move |file: &FileDescriptor| file.write(Element::new(space, name));
         Element::new(PUBLIC, "WRITER_METADATA")
             .with("backupSchema", self.backup_schema.to_string())
             .holding(identity)
@@ -245,8 +244,8 @@ impl MetadataComponent {
         let files = |name: &'static str| {
             move |file: &FileDescriptor| file.write(Element::new(PUBLIC, name))
         };
-        let icon = (!self.icon.is_empty())
-            .then(|| Element::new(OWN, "ICON").saying(&hex(&self.icon)));
+        let icon =
+            (!self.icon.is_empty()).then(|| Element::new(OWN, "ICON").saying(&hex(&self.icon)));
         Element::new(PUBLIC, name)
             .with_some("logicalPath", self.logical_path.as_deref())
             .with("componentName", self.component_name.as_str())

@@ -22,8 +22,14 @@ fn snapshot(set: &SetRecord, copy: &CopyRecord) -> Element {
     let properties = &copy.properties;
     Element::new(PUBLIC, "SNAPSHOT_DESCRIPTION")
         .with("snapshotId", properties.snapshot_id.to_string())
-        .with("originalVolumeName", properties.original_volume_name.as_str())
-        .with("originatingMachine", properties.originating_machine.as_str())
+        .with(
+            "originalVolumeName",
+            properties.original_volume_name.as_str(),
+        )
+        .with(
+            "originatingMachine",
+            properties.originating_machine.as_str(),
+        )
         .with("serviceMachine", properties.service_machine.as_str())
         .with("providerId", properties.provider_id.to_string())
         .with(

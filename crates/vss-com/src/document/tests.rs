@@ -24,7 +24,11 @@ fn instance() -> WriterInstanceId {
 }
 
 fn component(name: &str) -> DocumentComponent {
-    DocumentComponent::new(ComponentType::Database, Some("a\\b".to_owned()), name.to_owned())
+    DocumentComponent::new(
+        ComponentType::Database,
+        Some("a\\b".to_owned()),
+        name.to_owned(),
+    )
 }
 
 /// Everything that a component can hold.
@@ -138,7 +142,16 @@ fn what_nobody_knows_is_kept() {
         .unwrap()
         .backup_succeeded = true;
     let written = document.to_xml();
-    for kept in ["later=\"1\"", "extra=\"2\"", "odd=\"3\"", "w=\"4\"", ">five<", "\"6\"", "\"7\"", ">8<"] {
+    for kept in [
+        "later=\"1\"",
+        "extra=\"2\"",
+        "odd=\"3\"",
+        "w=\"4\"",
+        ">five<",
+        "\"6\"",
+        "\"7\"",
+        ">8<",
+    ] {
         assert!(written.contains(kept), "{kept} in {written}");
     }
     assert_eq!(BackupComponentsDocument::parse(&written).unwrap(), document);
@@ -176,7 +189,9 @@ fn components_are_added_once_and_found_by_their_key() {
 #[test]
 fn what_is_no_document_is_refused() {
     let root = |inner: &str| {
-        format!(r#"<BACKUP_COMPONENTS xmlns="x-schema:#VssComponentMetadata">{inner}</BACKUP_COMPONENTS>"#)
+        format!(
+            r#"<BACKUP_COMPONENTS xmlns="x-schema:#VssComponentMetadata">{inner}</BACKUP_COMPONENTS>"#
+        )
     };
     let deep = format!("{}{}", "<a>".repeat(200_000), "</a>".repeat(200_000));
     let bomb = concat!(
@@ -195,9 +210,13 @@ fn what_is_no_document_is_refused() {
         &root(&deep),
         &root(r#"<WRITER_COMPONENTS writerId="x"/>"#),
         &root(r#"<BACKUP_STATE xmlns="urn:openvss:document:1" backupType="7"/>"#),
-        &root(r#"<BACKUP_STATE xmlns="urn:openvss:document:1" backupType="99999999999999999999"/>"#),
+        &root(
+            r#"<BACKUP_STATE xmlns="urn:openvss:document:1" backupType="99999999999999999999"/>"#,
+        ),
         &root(r#"<BACKUP_STATE xmlns="urn:openvss:document:1" selectComponents="true"/>"#),
-        &root(r#"<WRITER_COMPONENTS><COMPONENT xmlns="urn:openvss:document:1"/></WRITER_COMPONENTS>"#),
+        &root(
+            r#"<WRITER_COMPONENTS><COMPONENT xmlns="urn:openvss:document:1"/></WRITER_COMPONENTS>"#,
+        ),
     ] {
         let start: String = text.chars().take(60).collect();
         let error = BackupComponentsDocument::parse(text).unwrap_err();
@@ -236,6 +255,7 @@ fn a_writers_metadata_are_read_and_written() {
     let restore = metadata.restore_method.as_ref().unwrap();
     assert_eq!(restore.mappings[0].alternate_location.as_deref(), Some("b"));
     assert_eq!(WriterMetadata::parse(&metadata.to_xml()).unwrap(), metadata);
-    let lost = WriterMetadata::parse(r#"<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo"/>"#);
+    let lost =
+        WriterMetadata::parse(r#"<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo"/>"#);
     assert_eq!(lost.unwrap_err().kind(), ErrorKind::InvalidXmlDocument);
 }

@@ -136,9 +136,10 @@ impl Element {
 
     /// Takes the first element of this name out.
     pub(super) fn take_one(&mut self, space: &str, local: &str) -> Option<Self> {
-        let at = self.nodes.iter().position(
-            |node| matches!(node, Node::Element(element) if element.is(space, local)),
-        )?;
+        let at = self
+            .nodes
+            .iter()
+            .position(|node| matches!(node, Node::Element(element) if element.is(space, local)))?;
         match self.nodes.remove(at) {
             Node::Element(element) => Some(element),
             Node::Text(_) => None,
@@ -225,7 +226,9 @@ fn bound_depth(text: &str) -> Result<(), Error> {
             }
         }
         if depth > DEEPEST * 4 {
-            return Err(invalid("the elements of the document are nested too deeply"));
+            return Err(invalid(
+                "the elements of the document are nested too deeply",
+            ));
         }
     }
     Ok(())

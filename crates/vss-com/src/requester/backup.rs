@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use vss_model::{
-    BackupType, Context, Error, ErrorKind, ProviderId, ResultCode, SetId, SnapshotId,
-};
+use vss_model::{BackupType, Context, Error, ErrorKind, ProviderId, ResultCode, SetId, SnapshotId};
 
 use super::Requester;
 use super::operation::Operation;
@@ -32,11 +30,7 @@ impl Requester {
     /// `E_INVALIDARG` for an illegal value; `VSS_E_BAD_STATE` out of order.
     pub(crate) fn set_context(&self, bits: u32) -> Result<(), Error> {
         let context = Context::from_bits(bits).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                "the context is not valid",
-            )
-            .with_source(error)
+            Error::new(ErrorKind::InvalidArgument, "the context is not valid").with_source(error)
         })?;
         let mut state = self.begin(Call::SetContext)?;
         self.session.set_context(bits)?;

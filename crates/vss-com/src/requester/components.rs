@@ -65,7 +65,7 @@ impl Requester {
     /// `VSS_E_BAD_STATE` without a gathering.
     pub(crate) fn writer_metadata_count(&self) -> Result<u32, Error> {
         self.check(Call::UseWriterMetadata)?;
-        Ok(0)
+        Ok(u32::try_from(self.state().writers.len()).unwrap_or(u32::MAX))
     }
 
     /// `GetWriterMetadata`, `GetWriterMetadataEx`.
@@ -74,7 +74,12 @@ impl Requester {
     /// `VSS_E_BAD_STATE` without a gathering; `VSS_E_OBJECT_NOT_FOUND` for an index out of range.
     pub(crate) fn writer_metadata(&self, index: u32) -> Result<WriterMetadata, Error> {
         self.check(Call::UseWriterMetadata)?;
-        Err(no_such("writer", index))
+        let state = self.state();
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| state.writers.get(index))
+            .cloned()
+            .ok_or_else(|| no_such("writer", index))
     }
 
     /// `FreeWriterMetadata`.
@@ -165,13 +170,26 @@ impl Requester {
     /// `AddComponent`: the writer must be one that was gathered.
     ///
     /// # Errors
-    /// `VSS_E_BAD_STATE` out of order; `VSS_E_OBJECT_NOT_FOUND` for an unknown writer.
+    /// `VSS_E_BAD_STATE` out of order; `VSS_E_OBJECT_NOT_FOUND` for an unknown writer;
+    /// `VSS_E_OBJECT_ALREADY_EXISTS`.
     pub(crate) fn add_component(&self, key: &ComponentKey) -> Result<(), Error> {
-        drop(self.begin(Call::EditForBackup)?);
-        Err(Error::new(
-            ErrorKind::ObjectNotFound,
-            format!("writer {} was not among those gathered", key.writer),
-        ))
+        let mut state = self.begin(Call::EditForBackup)?;
+        let writer = state.writers.iter().find(|one| {
+            one.writer_id == key.writer
+                && key
+                    .instance
+                    .is_none_or(|instance| one.instance_id == instance)
+        });
+        let instance = writer.map(|one| one.instance_id).ok_or_else(|| {
+            Error::new(
+                ErrorKind::ObjectNotFound,
+                format!("writer {} was not among those gathered", key.writer),
+            )
+        })?;
+        let component = DocumentComponent::new(key.kind, key.path.clone(), key.name.clone());
+        state
+            .document
+            .add_component(key.writer, instance, component)
     }
 
     /// `SetBackupSucceeded`.

@@ -21,7 +21,7 @@ pub(crate) use components::ComponentKey;
 pub(crate) use operation::Operation;
 pub(crate) use snapshots::{Found, is_snapshotted};
 
-use crate::document::BackupComponentsDocument;
+use crate::document::{BackupComponentsDocument, WriterMetadata};
 use crate::volumes::{Drives, TableEntry, Volumes};
 use order::{Call, Order};
 
@@ -38,6 +38,8 @@ pub(crate) struct Requester {
 struct State {
     order: Order,
     document: BackupComponentsDocument,
+    /// The writers that were gathered.
+    writers: Vec<WriterMetadata>,
     /// The set that was begun.
     set: Option<SetId>,
     /// The creation, once `DoSnapshotSet` has begun it.
@@ -58,6 +60,7 @@ impl Requester {
             state: Mutex::new(State {
                 order: Order::new(),
                 document: BackupComponentsDocument::default(),
+                writers: Vec::new(),
                 set: None,
                 creation: None,
             }),

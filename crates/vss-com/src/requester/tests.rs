@@ -6,10 +6,13 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use vss_coordinator::StatePaths;
 use vss_engine::Embedded;
-use vss_model::{BackupType, Error, ErrorKind, ObjectType, ProviderId, ResultCode, SnapshotId};
+use vss_model::{
+    BackupType, ComponentType, Error, ErrorKind, ObjectType, ProviderId, ResultCode, SnapshotId,
+};
 use vss_service::{NewLun, Service};
 
-use super::{Found, Requester, is_snapshotted};
+use super::{ComponentKey, Found, Requester, is_snapshotted};
+use crate::document::WriterMetadata;
 use crate::volumes::Drives;
 
 /// A system without drives.
@@ -127,7 +130,11 @@ fn a_backup_from_its_beginning_to_its_release() {
         .unwrap();
     assert!(matches!(&found[..], [Found::Snapshot(one)] if one.snapshot_id == copy));
     let document = requester.save_as_xml().unwrap();
-    for part in ["SNAPSHOT_SET_DESCRIPTION", "DESTINATION_LUN", &copy.to_string()] {
+    for part in [
+        "SNAPSHOT_SET_DESCRIPTION",
+        "DESTINATION_LUN",
+        &copy.to_string(),
+    ] {
         assert!(document.contains(part), "{part} in {document}");
     }
     requester.backup_complete().unwrap();
@@ -253,5 +260,71 @@ fn what_cannot_be_done_yet_says_so_by_its_documented_code() {
     assert_eq!(
         kind(requester.add_snapshot_to_recovery_set(copy, 1)),
         ErrorKind::InvalidArgument
+    );
+}
+
+const METADATA: &str = concat!(
+    r#"<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo">"#,
+    r#"<IDENTIFICATION writerId="5affb034-969f-4919-8875-88f830d0ef89" "#,
+    r#"instanceId="c56a4180-65aa-42ec-a945-5fd21dec0538" friendlyName="Test"/></WRITER_METADATA>"#,
+);
+
+/// The service has no writers yet: one is put where a gathering would put it.
+#[test]
+fn components_of_a_writer_go_into_the_document() {
+    let rig = Rig::new();
+    let requester = rig.requester();
+    let key = ComponentKey {
+        writer: "5affb034-969f-4919-8875-88f830d0ef89".parse().unwrap(),
+        instance: None,
+        kind: ComponentType::Database,
+        path: None,
+        name: "db".to_owned(),
+    };
+    requester.initialize_for_backup(None).unwrap();
+    assert_eq!(kind(requester.add_component(&key)), ErrorKind::BadState);
+    requester.gather_writer_metadata().unwrap();
+    assert_eq!(
+        kind(requester.add_component(&key)),
+        ErrorKind::ObjectNotFound
+    );
+    let metadata = WriterMetadata::parse(METADATA).unwrap();
+    requester.state().writers.push(metadata.clone());
+    assert_eq!(requester.writer_metadata_count().unwrap(), 1);
+    assert_eq!(requester.writer_metadata(0).unwrap(), metadata);
+    assert_eq!(
+        kind(requester.writer_metadata(1)),
+        ErrorKind::ObjectNotFound
+    );
+    requester.add_component(&key).unwrap();
+    assert_eq!(
+        kind(requester.add_component(&key)),
+        ErrorKind::ObjectAlreadyExists
+    );
+    requester
+        .edit_for_backup(&key, |one| one.backup_options = Some("o".to_owned()))
+        .unwrap();
+    assert_eq!(
+        kind(requester.set_backup_succeeded(&key, true)),
+        ErrorKind::BadState
+    );
+    assert_eq!(requester.writer_components_count().unwrap(), 1);
+    let text = requester.save_as_xml().unwrap();
+
+    let restore = rig.requester();
+    restore.initialize_for_restore(&text).unwrap();
+    let components = restore.writer_components(0).unwrap().components;
+    assert_eq!(components[0].backup_options.as_deref(), Some("o"));
+    restore
+        .edit_for_restore(&key, |one| one.selected_for_restore = true)
+        .unwrap();
+    let ranges = restore.set_ranges_file_path(&key, 0, "r".to_owned());
+    assert_eq!(kind(ranges), ErrorKind::ObjectNotFound);
+    restore.pre_restore().unwrap();
+    restore.post_restore().unwrap();
+    assert_eq!(kind(restore.start_snapshot_set()), ErrorKind::BadState);
+    assert_eq!(
+        kind(rig.requester().initialize_for_restore("<x/>")),
+        ErrorKind::InvalidXmlDocument
     );
 }
