@@ -194,10 +194,10 @@ impl Daemon<'_> {
         if let Some(address) = local(self.sockets.tcp.as_ref()) {
             places.push_str(&format!(", on {address} with TLS"));
         }
-        if let Some(loopback) = &self.loopback {
-            if let Some(address) = local(Some(&loopback.listener)) {
-                places.push_str(&format!(", on {address} ({})", loopback.file().display()));
-            }
+        if let Some(loopback) = &self.loopback
+            && let Some(address) = local(Some(&loopback.listener))
+        {
+            places.push_str(&format!(", on {address} ({})", loopback.file().display()));
         }
         if let Some(address) = local(self.metrics.as_ref()) {
             places.push_str(&format!(", figures on http://{address}/metrics"));
