@@ -37,7 +37,8 @@ pub(super) fn guid(id: &Uuid) -> GUID {
 pub(super) struct Out<T>(*mut T);
 
 impl<T> Out<T> {
-    /// Takes a place. A null pointer is `E_INVALIDARG`.
+    /// Takes a place, which is zero until the call has succeeded (spec: errors, rule 2). A null pointer
+    /// is `E_INVALIDARG`.
     ///
     /// # Safety
     /// A place that is not null can be written.
@@ -45,6 +46,8 @@ impl<T> Out<T> {
         if place.is_null() {
             Err(invalid("a place for a result is null"))
         } else {
+            // SAFETY: not null, so it can be written; results are plain data, for which zero is a value.
+            unsafe { place.write_bytes(0, 1) };
             Ok(Self(place))
         }
     }
