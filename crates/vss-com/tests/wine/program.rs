@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything takes that comes to an end.
-const LONG: Duration = Duration::from_secs(240);
+const LONG: Duration = Duration::from_secs(120);
 
 /// A place that `cargo xtask com` named.
 pub(crate) fn setting(name: &str) -> PathBuf {
@@ -118,6 +118,9 @@ impl Program {
         });
         let mut stdin = child.stdin.take().unwrap();
         let mut report = Report::new();
+        report
+            .facts
+            .insert("process".to_owned(), vec![child.id().to_string()]);
         loop {
             match lines.recv_timeout(self.limit) {
                 Ok(line) => {
@@ -135,6 +138,16 @@ impl Program {
                     panic!("{} hangs:\n{}", self.name, report.said);
                 }
             }
+        }
+        // All is said; a process may still hang on its way out.
+        let until = Instant::now() + self.limit;
+        while child.try_wait().unwrap().is_none() {
+            if Instant::now() > until {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("{} does not exit:\n{}", self.name, report.said);
+            }
+            thread::park_timeout(Duration::from_millis(2));
         }
         report.code = child.wait().unwrap().code();
         let _ = write!(report.said, "{}", stderr.join().unwrap());

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::place::{LOG, Place};
-use crate::program::Report;
+use crate::program::{Report, last};
 
 /// How long the rounds may take, when no number of them was asked for.
 const SECONDS: &str = "25";
@@ -17,13 +17,27 @@ fn held(process: u32) -> (usize, usize) {
     (count("fd"), count("task"))
 }
 
+/// What only this process has in memory.
+fn memory_kib(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))
+        .unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 fn rounds(place: &Place, rounds: &str, more: &[&str]) -> Report {
     let (mut warm, mut over) = ((0, 0), (0, 0));
+    let mut memory = Vec::new();
     let mut program = place.program("rounds").arg(rounds).arg(SECONDS).arg(LOG);
     for argument in more {
         program = program.arg(argument);
     }
-    let report = program.run_with(|at, _| {
+    let report = program.run_with(|at, facts| {
+        if at != "round" {
+            memory.push(memory_kib(last(facts, "process")));
+        }
         match at {
             "warm" => warm = held(place.pid()),
             "over" => over = held(place.pid()),
@@ -37,8 +51,13 @@ fn rounds(place: &Place, rounds: &str, more: &[&str]) -> Report {
         String::new()
     });
     println!("files and threads of vssd: {warm:?}, then {over:?}");
-    for name in ["rounds", "handles", "heap", "private", "strings"] {
+    for name in ["rounds", "handles", "heap", "strings"] {
         println!("{name}: {:?}", report.facts.get(name));
+    }
+    println!("memory of the program: {memory:?} KiB");
+    if more.is_empty() {
+        let rounds: u64 = last(&report.facts, "rounds").parse().unwrap();
+        assert!(memory[1] <= memory[0] + 2048 + rounds / 2, "{memory:?}");
     }
     // The pool of threads for waiting calls grows and shrinks by itself.
     assert!(over.0 <= warm.0 + 4 && over.1 <= warm.1 + 16);
@@ -61,7 +80,7 @@ fn a_leak_is_found() {
     let place = Place::new();
     let report = rounds(&place, "100", &["leak"]);
     assert_eq!(report.code, Some(1), "{}", report.said);
-    for name in ["blocks of the heap", "allocations of COM"] {
+    for name in ["handles", "blocks of the heap", "allocations of COM"] {
         assert!(
             report.failed.iter().any(|line| line.starts_with(name)),
             "{}",
