@@ -246,6 +246,54 @@ static void exports(const Volumes &volumes) {
     is("ShouldBlockRevert/no", !blocked);
 }
 
+// What a requester reads of a component: values, absent texts, lists, and no writing.
+static void component_values(IVssComponent *one) {
+    Text text;
+    hr("component/GetBackupOptions", one->GetBackupOptions(text.put()), S_OK);
+    is("component/options", std::wstring(text.get()) == L"o<p&");
+    hr("component/GetBackupMetadata", one->GetBackupMetadata(text.put()), S_FALSE);
+    is("component/no metadata", text.get() == nullptr);
+    boolean flag = 77;
+    hr("component/GetBackupSucceeded", one->GetBackupSucceeded(&flag), S_OK);
+    number("component/succeeded", flag, 1);
+    VSS_COMPONENT_TYPE type = VSS_CT_UNDEFINED;
+    hr("component/GetComponentType", one->GetComponentType(&type), S_OK);
+    number("component/type", type, VSS_CT_DATABASE);
+    UINT count = 77;
+    hr("component/GetPartialFileCount", one->GetPartialFileCount(&count), S_OK);
+    number("component/partial files", count, 1);
+    Text path, file, ranges, metadata;
+    hr("component/GetPartialFile",
+       one->GetPartialFile(0, path.put(), file.put(), ranges.put(), metadata.put()), S_OK);
+    is("component/partial file", std::wstring(file.get()) == L"f" && metadata.get() == nullptr);
+    hr("component/no second", one->GetPartialFile(1, path.put(), file.put(), ranges.put(), metadata.put()),
+       VSS_E_OBJECT_NOT_FOUND);
+    hr("component/GetNewTargetCount", one->GetNewTargetCount(&count), S_OK);
+    Ptr<IVssWMFiledesc> target;
+    hr("component/GetNewTarget", one->GetNewTarget(0, target.put()), S_OK);
+    if (target) {
+        hr("target/GetAlternateLocation", target->GetAlternateLocation(text.put()), S_OK);
+        is("target/to", std::wstring(text.get()) == L"t");
+        hr("target/GetRecursive", target->GetRecursive(&flag), S_OK);
+        number("target/recursive", flag, 1);
+    }
+    hr("component/null", one->GetComponentName(nullptr), E_INVALIDARG);
+    hr("component/SetBackupMetadata", one->SetBackupMetadata(L"x"), VSS_E_BAD_STATE);
+    Ptr<IVssComponentEx2> ex2;
+    hr("component/Ex2", one->QueryInterface(__uuidof(IVssComponentEx2), (void **)ex2.put()), S_OK);
+    if (ex2) {
+        VSS_ROLLFORWARD_TYPE roll = VSS_RF_UNDEFINED;
+        hr("component/GetRollForward", ex2->GetRollForward(&roll, text.put()), S_OK);
+        number("component/roll", roll, VSS_RF_PARTIAL);
+        is("component/point", std::wstring(text.get()) == L"noon");
+        HRESULT failure = 77, application = 77;
+        DWORD reserved = 77;
+        hr("component/GetFailure", ex2->GetFailure(&failure, &application, text.put(), &reserved), S_OK);
+        hr("component/failure", failure, (HRESULT)0x800423f3);
+        number("component/reserved", reserved, 0);
+    }
+}
+
 // A loaded document with two writers (`document` is the text that the test wrote).
 static void writers(const std::wstring &document) {
     auto object = fresh();
@@ -273,6 +321,7 @@ static void writers(const std::wstring &document) {
         Text component_name;
         if (component) hr(name + "/name", component->GetComponentName(component_name.put()), S_OK);
         is(name + "/named", SysStringLen(component_name.get()) > 0);
+        if (component && i == 0) component_values(component.get());
         fact("component", narrow(component_name.get()));
         hr(name + "/past the end", both->GetComponent(1, component.put()), VSS_E_OBJECT_NOT_FOUND);
         number(name + "/AddRef", unknown->AddRef(), 2);
@@ -316,8 +365,18 @@ static void metadata(const std::wstring &document) {
         if (info) {
             is("metadata/component's name", SysStringLen(info->bstrComponentName) > 0);
             number("metadata/a boolean", info->bSelectable & ~1, 0);
+            number("metadata/log files", info->cLogFiles, 1);
+            is("metadata/no caption", info->bstrCaption == nullptr);
             hr("metadata/FreeComponentInfo", component->FreeComponentInfo(info), S_OK);
         }
+        Ptr<IVssWMFiledesc> file;
+        hr("metadata/GetDatabaseLogFile", component->GetDatabaseLogFile(0, file.put()), S_OK);
+        DWORD mask = 77;
+        if (file) {
+            hr("metadata/GetBackupTypeMask", file->GetBackupTypeMask(&mask), S_OK);
+            number("metadata/mask", mask, 3855);
+        }
+        hr("metadata/no file", component->GetFile(0, file.put()), VSS_E_OBJECT_NOT_FOUND);
     }
     hr("metadata/past the end", one->GetComponent(components, component.put()),
        VSS_E_OBJECT_NOT_FOUND);
