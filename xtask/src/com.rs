@@ -67,7 +67,7 @@ fn some(run: &Run, tally: &mut Tally) -> Outcome {
     }
     // Of the whole workspace, so that what the tests before were built with is used again.
     let mut native = cargo(["build", "--quiet", "--workspace"]);
-    native.args(["--bin", "vss", "--bin", "vssd"]);
+    native.args(["--bin", "vss", "--bin", "vssd", "--bin", "vss-keeper"]);
     status(&mut native)?;
     let dll = library()?;
     let programs = folder().join("programs");

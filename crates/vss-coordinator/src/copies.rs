@@ -104,6 +104,27 @@ pub(crate) fn forget_names(engine: &Engine, gone: &[SnapshotId]) {
     }
 }
 
+/// Takes away where the service itself has mounted copies, for those who read their files.
+///
+/// # Errors
+/// `VSS_E_VOLUME_IN_USE`, naming the copy, while somebody has files of it open.
+pub(crate) fn unmount(
+    engine: &Engine,
+    copies: impl IntoIterator<Item = SnapshotId>,
+) -> Result<(), Error> {
+    for copy in copies {
+        engine.host.unmount_copy(copy).map_err(|error| {
+            Error::new(
+                ErrorKind::VolumeInUse,
+                format!("the files of copy {copy} could not be unmounted"),
+            )
+            .with_hint("close what is open in the copy, and call again; nothing was changed")
+            .with_source(error)
+        })?;
+    }
+    Ok(())
+}
+
 /// Refuses to take copies away that somebody has mounted.
 ///
 /// # Errors

@@ -81,6 +81,7 @@ fn carry_out(
     let mut gone: Vec<SnapshotId> = Vec::new();
     let mut failure = None;
 
+    copies::unmount(engine, copies.iter().copied())?;
     // A software provider can refuse, so its copies are deleted one by one before they are forgotten.
     let mut hardware = Vec::new();
     for id in copies {

@@ -105,6 +105,16 @@ id! {
     WriterInstanceId
 }
 
+impl SnapshotId {
+    /// The number in the device object of a copy, `HarddiskVolumeShadowCopyN`: 31 bits of the id, so that
+    /// everybody says the same without asking.
+    #[must_use]
+    pub const fn device_number(&self) -> u32 {
+        let [a, b, c, d, ..] = *self.0.as_bytes();
+        u32::from_be_bytes([a, b, c, d]) & 0x7FFF_FFFF
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::SetId;

@@ -1,5 +1,6 @@
 //! What callers can ask for.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -305,6 +306,14 @@ pub trait BackupComponents: Send + Sync {
     /// # Errors
     /// `VSS_E_OBJECT_NOT_FOUND`.
     fn get_snapshot_properties(&self, id: SnapshotId) -> Result<SnapshotProperties, Error>;
+
+    /// Mounts the file system of a copy, read-only, and gives the folder on the service's host. A copy that
+    /// is mounted stays so, until it is deleted or its set is broken.
+    ///
+    /// # Errors
+    /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` while the set is in work;
+    /// `VSS_E_VOLUME_NOT_SUPPORTED` for a copy that is no block device, or has no file system.
+    fn mount_snapshot(&self, id: SnapshotId) -> Result<PathBuf, Error>;
 
     /// `DeleteSnapshots`: one copy after the other, up to the first failure.
     ///

@@ -1,5 +1,6 @@
 //! Requester sessions.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tokio::task::AbortHandle;
@@ -18,7 +19,7 @@ use crate::client::queries::{message, messages};
 use crate::client::service::operation_id;
 use crate::v1;
 use crate::v1::requester_client::RequesterClient;
-use crate::wire::{Fault, Wire, handle, id};
+use crate::wire::{Fault, Wire, handle, id, path_from};
 
 fn requester(channel: Channel) -> RequesterClient<Channel> {
     RequesterClient::new(channel).max_decoding_message_size(ANSWER_BYTES)
@@ -251,6 +252,15 @@ impl BackupComponents for Session {
             requester(channel).get_snapshot_properties(request).await
         })?;
         message(answer.properties, "properties")
+    }
+
+    fn mount_snapshot(&self, id: SnapshotId) -> Result<PathBuf, Error> {
+        let request = v1::MountSnapshotRequest {
+            session_id: self.text(),
+            snapshot_id: id.to_string(),
+        };
+        self.long(|channel| async move { requester(channel).mount_snapshot(request).await })
+            .map(|answer| path_from(answer.path))
     }
 
     fn delete_snapshots(

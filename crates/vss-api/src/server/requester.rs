@@ -15,7 +15,7 @@ use crate::server::sessions::Session;
 use crate::server::{Handlers, Peer};
 use crate::v1;
 use crate::v1::requester_server::Requester;
-use crate::wire::{Fault, Wire, id, id_if_any, id_or_null, list_to};
+use crate::wire::{Fault, Wire, id, id_if_any, id_or_null, list_to, path_to};
 
 /// The caller. Whoever is not known was refused before.
 fn caller<T>(request: &Request<T>) -> Result<String, Status> {
@@ -287,6 +287,23 @@ impl Requester for Handlers {
             move |session, _| {
                 Ok(v1::GetSnapshotPropertiesResponse {
                     properties: Some(session.get_snapshot_properties(copy)?.to_wire()),
+                })
+            },
+        )
+        .await
+    }
+
+    async fn mount_snapshot(
+        &self,
+        request: Request<v1::MountSnapshotRequest>,
+    ) -> Result<Response<v1::MountSnapshotResponse>, Status> {
+        let copy: SnapshotId = field(id(&request.get_ref().snapshot_id, "snapshot_id"))?;
+        self.on_session(
+            request,
+            |request| &request.session_id,
+            move |session, _| {
+                Ok(v1::MountSnapshotResponse {
+                    path: path_to(&session.mount_snapshot(copy)?),
                 })
             },
         )

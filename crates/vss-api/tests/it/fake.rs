@@ -1,6 +1,7 @@
 //! A service that keeps everything in memory, and does what a test tells it to.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -446,6 +447,11 @@ impl BackupComponents for FakeSession {
         self.fake
             .call(format!("is_volume_supported {volume} {provider}"));
         Ok(volume == "db/1")
+    }
+
+    fn mount_snapshot(&self, id: SnapshotId) -> Result<PathBuf, Error> {
+        self.fake.call(format!("mount_snapshot {id}"));
+        Ok(PathBuf::from("/mnt/\u{e4} b"))
     }
 
     fn do_snapshot_set(&self, id: Option<OperationId>) -> Result<Box<dyn VssAsync>, Error> {

@@ -165,6 +165,8 @@ fn calls_of_a_session() {
         .unwrap();
     assert!(session.is_volume_supported("db/1", provider).unwrap());
     assert!(!session.is_volume_supported("x", ProviderId::NULL).unwrap());
+    let folder = session.mount_snapshot(copy).unwrap();
+    assert_eq!(folder.to_str(), Some("/mnt/\u{e4} b"));
     session.abort_backup().unwrap();
     let copies = session
         .query(SnapshotId::NULL, ObjectType::None, ObjectType::Snapshot)
@@ -188,6 +190,7 @@ fn calls_of_a_session() {
             format!("add_to_snapshot_set db/2 {null}"),
             format!("is_volume_supported db/1 {provider}"),
             format!("is_volume_supported x {null}"),
+            format!("mount_snapshot {copy}"),
             "abort_backup".to_owned(),
             format!("query {null} VSS_OBJECT_NONE VSS_OBJECT_SNAPSHOT"),
             format!("query {copy} VSS_OBJECT_PROVIDER VSS_OBJECT_UNKNOWN"),

@@ -57,7 +57,8 @@ impl BackupComponents {
     ) -> Answer {
         // SAFETY: the caller vouches for the place.
         let place = unsafe { Out::needed(prop) }?;
-        let properties = self.0.snapshot_properties(copy(&id))?;
+        let noted = |error: &Error| log::failure("GetSnapshotProperties: no files", error);
+        let properties = self.0.snapshot_properties(copy(&id), noted)?;
         place.put(SnapshotProp::new(&properties)?);
         OK
     }

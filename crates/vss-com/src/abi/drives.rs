@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char};
 
 use windows_sys::Win32::Storage::FileSystem::{
-    GetLogicalDrives, GetVolumeNameForVolumeMountPointW, GetVolumePathNameW,
-    GetVolumePathNamesForVolumeNameW,
+    GetFileAttributesW, GetLogicalDrives, GetVolumeNameForVolumeMountPointW, GetVolumePathNameW,
+    GetVolumePathNamesForVolumeNameW, INVALID_FILE_ATTRIBUTES,
 };
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Memory::{GetProcessHeap, HeapFree};
@@ -117,5 +117,15 @@ impl Drives for System {
         // SAFETY: the path ends with a zero, the room is as long as is said.
         let found = unsafe { GetVolumePathNameW(wide(path).as_ptr(), units.as_mut_ptr(), room) };
         (found != 0).then(|| text(&units))
+    }
+
+    fn windows_path(&self, host: &str) -> Option<String> {
+        is_wine().then(|| format!(r"\\?\unix{}", host.replace('/', "\\")))
+    }
+
+    fn is_there(&self, path: &str) -> bool {
+        // SAFETY: the path ends with a zero.
+        let attributes = unsafe { GetFileAttributesW(wide(path).as_ptr()) };
+        attributes != INVALID_FILE_ATTRIBUTES
     }
 }

@@ -12,7 +12,7 @@ use super::operation::Operation;
 use super::order::Call;
 use super::properties::in_windows_names;
 use super::{Requester, volumes_of};
-use crate::volumes::{Drives, Volumes};
+use crate::volumes::{Drives, Volumes, device_of_mounted};
 
 /// What a query found.
 #[derive(Debug, Clone)]
@@ -33,14 +33,33 @@ pub(crate) struct Deleted {
 }
 
 impl Requester {
-    /// `GetSnapshotProperties`.
+    /// `GetSnapshotProperties`. The files of the copy can be read through its device object from then on,
+    /// where it has a file system; `noted` is told why not.
     ///
     /// # Errors
     /// `VSS_E_OBJECT_NOT_FOUND`; `VSS_E_BAD_STATE` before initialisation.
-    pub(crate) fn snapshot_properties(&self, id: SnapshotId) -> Result<SnapshotProperties, Error> {
+    pub(crate) fn snapshot_properties(
+        &self,
+        id: SnapshotId,
+        noted: impl FnOnce(&Error),
+    ) -> Result<SnapshotProperties, Error> {
         self.check(Call::AnyForBackup)?;
         let properties = self.session.get_snapshot_properties(id)?;
-        Ok(in_windows_names(properties, &self.volumes()?))
+        let mut properties = in_windows_names(properties, &self.volumes()?);
+        match self.session.mount_snapshot(id) {
+            Ok(folder) => {
+                let folder = folder.to_string_lossy();
+                properties.snapshot_device_object = device_of_mounted(&*self.drives, id, &folder);
+            }
+            Err(error) => noted(&error),
+        }
+        Ok(properties)
+    }
+
+    /// Whether there is such a copy.
+    fn exists(&self, id: SnapshotId) -> Result<(), Error> {
+        self.check(Call::AnyForBackup)?;
+        self.session.get_snapshot_properties(id).map(|_| ())
     }
 
     /// `Query` for copies of the object's context, or for providers.
@@ -143,7 +162,7 @@ impl Requester {
     /// # Errors
     /// `VSS_E_OBJECT_NOT_FOUND` for an unknown copy, `VSS_E_PROVIDER_VETO` for one that is there.
     pub(crate) fn expose_snapshot(&self, id: SnapshotId) -> Result<(), Error> {
-        self.snapshot_properties(id)?;
+        self.exists(id)?;
         Err(Error::new(
             ErrorKind::ProviderVeto,
             "copies cannot be exposed under a letter, folder or share yet",
@@ -168,7 +187,7 @@ impl Requester {
     /// # Errors
     /// `VSS_E_OBJECT_NOT_FOUND` for an unknown copy, else `E_NOTIMPL`.
     pub(crate) fn revert_to_snapshot(&self, id: SnapshotId) -> Result<(), Error> {
-        self.snapshot_properties(id)?;
+        self.exists(id)?;
         Err(Error::new(
             ErrorKind::NotImplemented,
             "no provider can revert a volume to a copy",

@@ -39,6 +39,14 @@ impl Drives for NoDrives {
     fn root_of(&self, path: &str) -> Option<String> {
         path.get(..3).map(str::to_owned)
     }
+
+    fn windows_path(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn is_there(&self, _: &str) -> bool {
+        false
+    }
 }
 
 struct Rig {
@@ -106,7 +114,7 @@ fn a_backup_from_its_beginning_to_its_release() {
     let rig = Rig::new();
     let requester = rig.requester();
     let copy = create(&requester);
-    let properties = requester.snapshot_properties(copy).unwrap();
+    let properties = requester.snapshot_properties(copy, |_| {}).unwrap();
     assert!(
         properties
             .snapshot_device_object
@@ -151,7 +159,10 @@ fn a_set_is_broken_through_another_object() {
     let rig = Rig::new();
     let owner = rig.requester();
     let copy = create(&owner);
-    let set = owner.snapshot_properties(copy).unwrap().snapshot_set_id;
+    let set = owner
+        .snapshot_properties(copy, |_| {})
+        .unwrap()
+        .snapshot_set_id;
     let other = rig.requester();
     assert_eq!(
         kind(other.break_snapshot_set_ex(set, 2)),

@@ -26,6 +26,10 @@ pub(crate) trait Drives: Send + Sync {
     fn paths_of(&self, volume: &str) -> Vec<String>;
     /// The root or mounted folder that a path lies in.
     fn root_of(&self, path: &str) -> Option<String>;
+    /// A folder of the host as a path of Windows; `None` where that cannot be said.
+    fn windows_path(&self, host: &str) -> Option<String>;
+    /// Whether a path leads anywhere.
+    fn is_there(&self, path: &str) -> bool;
 }
 
 /// A line of the table in the daemon's settings.
@@ -152,13 +156,21 @@ impl Volumes {
     }
 }
 
-/// The device object of a copy, without the trailing backslash (spec: requester §7).
-///
-/// The number is made from the id, so that every program says the same without asking anybody.
+/// The device object of a copy, as Windows would call it, without the trailing backslash (spec: requester
+/// §7).
 pub(crate) fn device_object(copy: SnapshotId) -> String {
-    let [a, b, c, d, ..] = *copy.as_uuid().as_bytes();
-    let number = u32::from_be_bytes([a, b, c, d]) & 0x7FFF_FFFF;
+    let number = copy.device_number();
     format!(r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy{number}")
+}
+
+/// The device object of a copy that is mounted on the host: the canonical name where that opens, else one
+/// that does.
+pub(crate) fn device_of_mounted(drives: &dyn Drives, copy: SnapshotId, host: &str) -> String {
+    let canonical = device_object(copy);
+    if drives.is_there(&format!(r"{canonical}\")) {
+        return canonical;
+    }
+    drives.windows_path(host).unwrap_or(canonical)
 }
 
 fn made_up_id(host: &str) -> Uuid {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vss_model::{ErrorKind, SnapshotId};
 
-use super::{Drives, TableEntry, Volumes, device_object};
+use super::{Drives, TableEntry, Volumes, device_object, device_of_mounted};
 
 /// C: and E: with the volume names that Wine gives drives, and a folder on E:.
 struct TwoDrives;
@@ -40,6 +40,14 @@ impl Drives for TwoDrives {
 
     fn root_of(&self, path: &str) -> Option<String> {
         path.get(..2).map(str::to_owned).filter(|d| d != "Q:")
+    }
+
+    fn windows_path(&self, host: &str) -> Option<String> {
+        Some(format!(r"\\?\unix{}", host.replace('/', "\\")))
+    }
+
+    fn is_there(&self, path: &str) -> bool {
+        path == r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy7\"
     }
 }
 
@@ -141,4 +149,10 @@ fn a_device_object_looks_as_it_does_on_windows() {
     );
     let copy: SnapshotId = "00000007-0000-4000-8000-000000000000".parse().unwrap();
     assert!(device_object(copy).ends_with("Copy7"));
+    // The name of Windows where it opens, else one that does.
+    let mounted = device_of_mounted(&TwoDrives, copy, "/run/x/HarddiskVolumeShadowCopy7");
+    assert_eq!(mounted, device_object(copy));
+    let copy: SnapshotId = "00000008-0000-4000-8000-000000000000".parse().unwrap();
+    let mounted = device_of_mounted(&TwoDrives, copy, "/run/x/HarddiskVolumeShadowCopy8");
+    assert_eq!(mounted, r"\\?\unix\run\x\HarddiskVolumeShadowCopy8");
 }

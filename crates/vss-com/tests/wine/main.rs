@@ -12,6 +12,7 @@
 mod breaks;
 mod control;
 mod disks;
+mod files;
 mod gone;
 mod layout;
 mod life;

@@ -10,7 +10,7 @@ use vss_model::{
 };
 use vss_provider::Method;
 use vss_service::{
-    AuditRecord, BreakPlan, DiskReport, DiskStage, IdentityDecision, LunRecord, Notice,
+    AuditRecord, BreakPlan, CopyRecord, DiskReport, DiskStage, IdentityDecision, LunRecord, Notice,
     OperationKind, SetRecord,
 };
 
@@ -134,6 +134,7 @@ fn attempt(
         started,
         ..
     } = request;
+    copies::unmount(engine, set.copies.iter().map(CopyRecord::id))?;
     let clock = engine.host.monotonic();
     let (disks, visible) = gather(engine, set, *flags)?;
     audit.step("look at the disks", engine.host.monotonic() - clock);

@@ -12,7 +12,9 @@ use uuid::Uuid;
 use vss_model::{Error, SnapshotId, Timestamp};
 use vss_sys::{Lease, LeaseError, block, break_time};
 
-use super::{AtRest, COPY_NAMES, Disk, Ground, Hold, HoldState, Host, HostDisk, disks, keeper};
+use super::{
+    AtRest, COPY_NAMES, Disk, Ground, Hold, HoldState, Host, HostDisk, disks, keeper, mounts,
+};
 
 /// Write permissions of owner, group and others.
 const WRITE_BITS: u32 = 0o222;
@@ -177,6 +179,14 @@ impl Host for LinuxHost {
         fs::create_dir_all(COPY_NAMES)?;
         symlink(device, &name)?;
         Ok(Some(name))
+    }
+
+    fn mount_copy(&self, copy: SnapshotId, device: &Path) -> io::Result<PathBuf> {
+        mounts::mount(copy, device)
+    }
+
+    fn unmount_copy(&self, copy: SnapshotId) -> io::Result<()> {
+        mounts::unmount(copy)
     }
 
     fn boot(&self) -> Uuid {

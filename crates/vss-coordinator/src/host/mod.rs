@@ -6,6 +6,7 @@
 mod disks;
 mod keeper;
 mod linux;
+mod mounts;
 mod rest;
 
 use std::io;
@@ -22,6 +23,10 @@ pub use rest::{AtRest, FileSystemAtRest, Freezing, Ground, Released};
 
 /// Where copies that are block devices have their names.
 pub(crate) const COPY_NAMES: &str = "/dev/vss/";
+
+/// The folder in which the files of copies are mounted. Programs of Windows look for the device objects of
+/// copies by names of this form; one link of theirs leads to the folder above.
+pub(crate) const COPY_FILES: &str = "/run/vss/globalroot/Device";
 
 /// An open disk.
 pub type Disk = Box<dyn DiskWrite + Send + Sync>;
@@ -134,6 +139,19 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// As `symlink(2)`.
     fn name_copy(&self, copy: SnapshotId, device: Option<&Path>) -> io::Result<Option<PathBuf>>;
+
+    /// Mounts the file system of a copy at a place of its own, read-only, and gives the place. One that is
+    /// mounted there stays.
+    ///
+    /// # Errors
+    /// What lies on the device is no file system that this kernel can mount; as `mount(2)`.
+    fn mount_copy(&self, copy: SnapshotId, device: &Path) -> io::Result<PathBuf>;
+
+    /// Unmounts a copy from its place; nothing for one that is not mounted there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::ResourceBusy`] while somebody has files of it open; as `umount(2)`.
+    fn unmount_copy(&self, copy: SnapshotId) -> io::Result<()>;
 
     /// This run of the host's kernel; nil where that cannot be told.
     fn boot(&self) -> Uuid;

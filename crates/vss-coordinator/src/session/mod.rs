@@ -1,6 +1,7 @@
 //! A requester session (`IVssBackupComponents` to `Ex2`, spec: requester §4 and §5).
 
 mod copies;
+mod files;
 mod select;
 mod service;
 mod volumes;

@@ -1,5 +1,6 @@
 //! The session as callers of the service know it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use vss_model::{
@@ -57,6 +58,10 @@ impl BackupComponents for Requester {
 
     fn get_snapshot_properties(&self, id: SnapshotId) -> Result<SnapshotProperties, Error> {
         self.get_snapshot_properties(id)
+    }
+
+    fn mount_snapshot(&self, id: SnapshotId) -> Result<PathBuf, Error> {
+        self.mount_snapshot(id)
     }
 
     fn delete_snapshots(

@@ -370,6 +370,62 @@ fn volumes_that_cannot_be_added() {
     assert_eq!(error.kind(), ErrorKind::UnsupportedContext);
 }
 
+/// The service unmounts what it has mounted before copies go, and leaves them while files are open.
+#[test]
+fn mounted_copies_are_unmounted_before_they_go() {
+    let world = world();
+    for way in ["delete", "break", "release"] {
+        let owner = world.requester();
+        owner.initialize_for_backup().unwrap();
+        let context = if way == "release" {
+            Context::BACKUP
+        } else {
+            Context::NAS_ROLLBACK
+        };
+        owner.set_context(context.bits()).unwrap();
+        let set = owner.start_snapshot_set().unwrap();
+        let copy = owner.add_to_snapshot_set("db", ProviderId::NULL).unwrap();
+        owner.do_snapshot_set(None).unwrap().wait(None).unwrap();
+        let session = world.session();
+        // An image is nothing that could be mounted.
+        let image = session.mount_snapshot(copy).unwrap_err();
+        assert_eq!(image.kind(), ErrorKind::VolumeNotSupported);
+        let device = session.get_snapshot_properties(copy).unwrap();
+        let device = std::path::PathBuf::from(device.snapshot_device_object);
+        let number = host_view::DevNo::new(7, 1);
+        world.host.numbers.lock().unwrap().push((device, number));
+        session.mount_snapshot(copy).unwrap();
+        assert_eq!(*world.host.mounted.lock().unwrap(), [copy]);
+        world.host.files_open.store(true, Ordering::SeqCst);
+        match way {
+            "delete" => {
+                let deleted = session.delete_snapshots(SourceObject::Set(set), None);
+                assert_eq!(deleted.unwrap_err().kind(), ErrorKind::VolumeInUse);
+                world.host.files_open.store(false, Ordering::SeqCst);
+                session
+                    .delete_snapshots(SourceObject::Set(set), None)
+                    .unwrap();
+            }
+            "break" => {
+                let broken = session.break_snapshot_set(set, None);
+                assert_eq!(broken.unwrap_err().kind(), ErrorKind::VolumeInUse);
+                assert!(world.is_listed(set));
+                world.host.files_open.store(false, Ordering::SeqCst);
+                session.break_snapshot_set(set, None).unwrap();
+            }
+            _ => {
+                world.host.files_open.store(false, Ordering::SeqCst);
+                drop(owner);
+            }
+        }
+        assert!(world.host.mounted.lock().unwrap().is_empty(), "{way}");
+        world.host.numbers.lock().unwrap().clear();
+    }
+    let unknown = SnapshotId::from_uuid(uuid::Uuid::max());
+    let error = world.session().mount_snapshot(unknown).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ObjectNotFound);
+}
+
 /// `IsVolumeSupported` asks what `AddToSnapshotSet` would find, and announces nothing.
 #[test]
 fn volumes_are_asked_for_before_they_are_added() {

@@ -30,6 +30,10 @@ pub(crate) struct FakeHost {
     pub(crate) numbers: Mutex<Vec<(PathBuf, DevNo)>>,
     /// How file systems and devices come to rest; really, if there is none.
     pub(crate) rest: Mutex<Option<Arc<Script>>>,
+    /// Copies that are mounted.
+    pub(crate) mounted: Mutex<Vec<SnapshotId>>,
+    /// Pretends that somebody has files of copies open.
+    pub(crate) files_open: AtomicBool,
     /// How often the host has been started anew.
     pub(crate) boots: AtomicU64,
     /// Seconds that the clock is ahead of the real one.
@@ -279,6 +283,19 @@ impl Host for FakeHost {
 
     fn name_copy(&self, _copy: SnapshotId, _device: Option<&Path>) -> io::Result<Option<PathBuf>> {
         Ok(None)
+    }
+
+    fn mount_copy(&self, copy: SnapshotId, device: &Path) -> io::Result<PathBuf> {
+        self.mounted.lock().unwrap().push(copy);
+        Ok(device.with_extension("files"))
+    }
+
+    fn unmount_copy(&self, copy: SnapshotId) -> io::Result<()> {
+        if self.files_open.load(Ordering::SeqCst) {
+            return Err(io::Error::from(io::ErrorKind::ResourceBusy));
+        }
+        self.mounted.lock().unwrap().retain(|one| *one != copy);
+        Ok(())
     }
 
     fn boot(&self) -> Uuid {
