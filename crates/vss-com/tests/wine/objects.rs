@@ -70,8 +70,8 @@ fn documents() {
     place
         .program("objects")
         .arg("documents")
-        .arg(&windows_path(&place.path("bcd.xml")))
-        .arg(&windows_path(&place.path("wmd.xml")))
+        .arg(windows_path(&place.path("bcd.xml")))
+        .arg(windows_path(&place.path("wmd.xml")))
         .run()
         .good(97);
 }
