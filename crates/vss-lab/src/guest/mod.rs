@@ -71,8 +71,16 @@ pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
 /// # Panics
 /// udev does not end, or LVM's settings cannot be written.
 pub fn without_udev() {
-    let _ = Command::new("udevadm").args(["control", "--exit"]).output();
-    wait_until("the end of udev", || !is_running("systemd-udevd"));
+    wait_until("the end of udev", || {
+        let is_there = is_running("systemd-udevd");
+        if is_there {
+            // One that has only just begun does not listen yet: it is told again.
+            let _ = Command::new("udevadm")
+                .args(["control", "--timeout=5", "--exit"])
+                .output();
+        }
+        !is_there
+    });
     // It stays behind. By it libraries tell whether udev runs, and dmsetup and partprobe would wait for it.
     match std::fs::remove_file("/run/udev/control") {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
