@@ -112,6 +112,7 @@ pub(crate) fn unmount(
     engine: &Engine,
     copies: impl IntoIterator<Item = SnapshotId>,
 ) -> Result<(), Error> {
+    let _right = engine.unmounting();
     for copy in copies {
         engine.host.unmount_copy(copy).map_err(|error| {
             Error::new(

@@ -28,6 +28,9 @@ pub(crate) struct Engine {
     work: Mutex<Work>,
     /// Held by the one undo that runs.
     undo: Mutex<()>,
+    /// Held while copies are mounted or unmounted. An operation that takes copies away has their set first
+    /// and then this: a mount that has begun is waited for, a later one finds the set in work.
+    mounts: Mutex<()>,
     /// Identifiers that running operations are about to give to disks.
     claims: Mutex<HashMap<Identifier, OperationId>>,
     /// Told whenever a set becomes free.
@@ -61,6 +64,19 @@ struct Work {
     busy: HashMap<SetId, &'static str>,
 }
 
+impl Work {
+    fn is_free(&self, set: SetId) -> Result<(), Error> {
+        match self.busy.get(&set) {
+            None => Ok(()),
+            Some(running) => Err(Error::new(
+                ErrorKind::BadState,
+                format!("a {running} of shadow copy set {set} is running"),
+            )
+            .with_hint("wait for it to end: vss history")),
+        }
+    }
+}
+
 impl Engine {
     pub(crate) fn new(
         host: Arc<dyn Host>,
@@ -75,6 +91,7 @@ impl Engine {
             catalogue_path: state.paths().catalogue(),
             work: Mutex::new(Work::default()),
             undo: Mutex::new(()),
+            mounts: Mutex::new(()),
             claims: Mutex::new(HashMap::new()),
             freed: Condvar::new(),
             operations: Arc::default(),
@@ -241,14 +258,23 @@ impl Engine {
         operation: &'static str,
     ) -> Result<SetLock, Error> {
         let work = self.work();
-        if let Some(running) = work.busy.get(&set) {
-            return Err(Error::new(
-                ErrorKind::BadState,
-                format!("a {running} of shadow copy set {set} is running"),
-            )
-            .with_hint("wait for it to end: vss history"));
-        }
+        work.is_free(set)?;
         Ok(self.take_set(work, set, operation))
+    }
+
+    /// The right to mount copies of a set.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE` while the set is in work.
+    pub(crate) fn mounting(&self, set: SetId) -> Result<MutexGuard<'_, ()>, Error> {
+        let right = self.unmounting();
+        self.work().is_free(set)?;
+        Ok(right)
+    }
+
+    /// The right to unmount copies, for whoever has their set.
+    pub(crate) fn unmounting(&self) -> MutexGuard<'_, ()> {
+        self.mounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a set for an operation, waiting for the one that has it.

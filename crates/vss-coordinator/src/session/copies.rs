@@ -88,11 +88,7 @@ impl Requester {
     }
 
     /// Locks a set and reads it, in this order, so that what is read stays true.
-    pub(super) fn take(
-        &self,
-        id: SetId,
-        operation: &'static str,
-    ) -> Result<(SetRecord, SetLock), Error> {
+    fn take(&self, id: SetId, operation: &'static str) -> Result<(SetRecord, SetLock), Error> {
         // Unknown ids are not found even while something else runs.
         self.providers_of(id)?;
         let lock = self.engine.lock_set(id, operation)?;

@@ -18,8 +18,9 @@ impl Requester {
         drop(self.ready()?);
         let set = self.engine.catalogue().set_of_copy(id)?;
         let set = set.ok_or_else(|| copy_not_found(id))?;
-        // It must not be deleted or broken meanwhile.
-        let (record, _lock) = self.take(set, "mount")?;
+        // It is not deleted or broken meanwhile.
+        let _right = self.engine.mounting(set)?;
+        let record = self.visible(set)?;
         let copy = record.copies.iter().find(|copy| copy.id() == id);
         let copy = copy.ok_or_else(|| copy_not_found(id))?;
         let device = PathBuf::from(&copy.properties.snapshot_device_object);

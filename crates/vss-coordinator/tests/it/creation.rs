@@ -424,6 +424,15 @@ fn mounted_copies_are_unmounted_before_they_go() {
     let unknown = SnapshotId::from_uuid(uuid::Uuid::max());
     let error = world.session().mount_snapshot(unknown).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ObjectNotFound);
+    // A set in work is not mounted.
+    let (set, copies) = world.create(&["db"]);
+    let (gate, job) = world.break_held_in(Method::OnLunStateChange, set, 2);
+    let error = world.session().mount_snapshot(copies[0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadState);
+    gate.open();
+    job.wait(None).unwrap();
+    let error = world.session().mount_snapshot(copies[0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ObjectNotFound);
 }
 
 /// `IsVolumeSupported` asks what `AddToSnapshotSet` would find, and announces nothing.
