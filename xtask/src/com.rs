@@ -103,8 +103,7 @@ fn some(run: &Run, tally: &mut Tally) -> Outcome {
 
 /// Whether a file system can be mounted from an image.
 fn has_loop_devices() -> bool {
-    let is_root = output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
-    is_root
+    setup::is_root()
         && fs::OpenOptions::new()
             .read(true)
             .write(true)

@@ -14,12 +14,7 @@ use crate::storage::{DISKS, FILE_SYSTEMS, Kind};
 use crate::trace::{is_freeze, is_suspension};
 
 /// Steps of each command after which the power is cut, when nobody says otherwise.
-const fn cuts_of(kind: Kind) -> usize {
-    match kind {
-        Kind::Thin => 3,
-        Kind::Lio => 2,
-    }
-}
+const CUTS: usize = 2;
 
 /// How long a machine may run.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -254,9 +249,9 @@ fn cut_from(
 }
 
 /// The steps after which the power is cut, of so many.
-fn chosen(kind: Kind, total: usize) -> Vec<usize> {
+fn chosen(total: usize) -> Vec<usize> {
     let Ok(wanted) = std::env::var("VSS_POWER_CUTS") else {
-        return spread(total, cuts_of(kind));
+        return spread(total, CUTS);
     };
     match wanted.strip_prefix('@') {
         Some(steps) => steps.split(',').map(|step| step.parse().unwrap()).collect(),
@@ -290,7 +285,7 @@ pub(crate) fn cuts(kind: Kind, what: What) {
     assert_eq!(side, "after");
     say_all(&steps);
     let mut failed = Vec::new();
-    for number in chosen(kind, steps.len()) {
+    for number in chosen(steps.len()) {
         // Originals that come up before the next start are in the way of their identities.
         let visible = what == What::Break && number % 2 == 0;
         let run = std::panic::catch_unwind(|| cut(kind, what, Cut::Step(number), visible));
@@ -324,7 +319,7 @@ fn cuts_of_the_start(kind: Kind, what: What, total: usize) {
     let (side, steps) = cut_from(kind, &disks, &job, what, Cut::Done, false);
     say_all(&steps);
     let mut failed = Vec::new();
-    for number in chosen(kind, steps.len()) {
+    for number in chosen(steps.len()) {
         let step = Cut::Step(number);
         let run = std::panic::catch_unwind(|| cut_from(kind, &disks, &job, what, step, false));
         // A start that is cut off changes nothing about where the next one leads.
