@@ -6,6 +6,7 @@
 //! - [`dm`] asks the device mapper, suspends and resumes its devices.
 //! - [`freeze`] freezes and thaws a mounted file system.
 //! - [`FileLock`] keeps other processes out of a folder, and ends when it is let go of.
+//! - [`make_open_folder`] makes folders that others may enter, whatever the umask is.
 //! - [`peer_credentials`] tells who is at the other end of a Unix socket.
 //!
 //! ```
@@ -23,12 +24,14 @@
 
 pub mod block;
 pub mod dm;
+mod folder;
 pub mod freeze;
 mod lease;
 mod lock;
 pub mod loop_device;
 mod peer;
 
+pub use folder::make_open_folder;
 pub use lease::{Lease, LeaseError, break_time};
 pub use lock::FileLock;
 pub use peer::{PeerCredentials, peer_credentials};

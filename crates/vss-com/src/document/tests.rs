@@ -259,3 +259,15 @@ fn a_writers_metadata_are_read_and_written() {
         WriterMetadata::parse(r#"<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo"/>"#);
     assert_eq!(lost.unwrap_err().kind(), ErrorKind::InvalidXmlDocument);
 }
+
+/// Signs that other writers need not escape do not count as tags.
+#[test]
+fn signs_in_texts_are_no_tags() {
+    let one = r#"<SNAPSHOT_DESCRIPTION snapshotId="a > b"/>"#;
+    let text = format!(
+        r#"<BACKUP_COMPONENTS xmlns="x-schema:#VssComponentMetadata"><!-- {} --><SNAPSHOT_SET_DESCRIPTION>{}</SNAPSHOT_SET_DESCRIPTION></BACKUP_COMPONENTS>"#,
+        "<a>".repeat(500),
+        one.repeat(500)
+    );
+    BackupComponentsDocument::parse(&text).unwrap();
+}

@@ -2,7 +2,7 @@
 //! drive of Wine that leads to it.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -95,10 +95,15 @@ fn are_those_of_the_instant() {
         let device = report.facts.get("device").map(|all| all[0].clone());
         let device = device.unwrap_or_else(|| panic!("{}", report.said));
         assert!(device.starts_with(form), "{device}");
+        let name = device.rsplit('\\').next().unwrap();
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(name), "{name} in {mounts}");
+        // Whoever has the right to a file can get to it, whatever the daemon's umask is.
+        for folder in ["/run/vss/globalroot", "/run/vss/globalroot/Device"] {
+            let mode = fs::metadata(folder).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o755, "{folder}");
+        }
         assert!(place.copies().is_empty());
         report.good(13);
     }
-    // Nothing is left mounted by the service.
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    assert!(!mounts.contains("HarddiskVolumeShadowCopy"), "{mounts}");
 }

@@ -80,7 +80,10 @@ impl Place {
 
     /// Starts the daemon; it serves.
     pub(crate) fn start(&mut self) {
-        let mut child = Command::new(setting("VSS_COM_BIN").join("vssd"))
+        // With the umask of the shipped unit.
+        let mut child = Command::new("sh")
+            .args(["-c", "umask 077 && exec \"$0\" \"$@\""])
+            .arg(setting("VSS_COM_BIN").join("vssd"))
             .arg("--config")
             .arg(self.path("vssd.toml"))
             .arg("--state")

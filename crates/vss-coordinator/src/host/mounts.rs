@@ -1,8 +1,8 @@
 //! The files of copies, mounted for those who read them.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,9 +10,6 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use vss_model::SnapshotId;
 
 use super::COPY_FILES;
-
-/// Everybody may pass; what is in the copy has permissions of its own.
-const FOLDER_MODE: u32 = 0o755;
 
 fn place(copy: SnapshotId) -> PathBuf {
     let name = format!("HarddiskVolumeShadowCopy{}", copy.device_number());
@@ -47,10 +44,7 @@ pub(super) fn mount(copy: SnapshotId, device: &Path) -> io::Result<PathBuf> {
         "xfs" => c"norecovery,nouuid",
         _ => c"",
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(FOLDER_MODE)
-        .create(&place)?;
+    vss_sys::make_open_folder(&place)?;
     let flags = MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOSUID;
     let mounted = rustix::mount::mount(device, &place, kind.as_str(), flags, options);
     if let Err(error) = mounted {
@@ -80,7 +74,8 @@ fn kind_of(device: &Path) -> io::Result<String> {
         .arg(device)
         .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
         .stdin(Stdio::null())
-        .output()?;
+        .output()
+        .map_err(|error| io::Error::new(error.kind(), format!("could not run blkid: {error}")))?;
     let kind = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if kind.is_empty() {
         let text = format!("no file system is to be seen on {}", device.display());

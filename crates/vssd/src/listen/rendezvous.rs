@@ -13,7 +13,7 @@ use vss_api::loopback::{RENDEZVOUS_BYTES, Rendezvous, Token};
 use vss_model::{Error, ErrorKind};
 
 use super::made::Made;
-use super::sockets::{bind_tcp, kind_of, make_folder, unblocking};
+use super::sockets::{bind_tcp, kind_of, unblocking};
 
 /// For root alone.
 const ALONE: u32 = 0o600;
@@ -109,7 +109,7 @@ fn is_rendezvous(path: &Path) -> bool {
 /// not, and all of it is written.
 fn write(path: &Path, rendezvous: &Rendezvous, group: Option<u32>) -> io::Result<Made> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    make_folder(folder)?;
+    vss_sys::make_open_folder(folder)?;
     let mut name = OsString::from(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     name.push(".new");
     let beside = folder.join(name);

@@ -17,7 +17,6 @@ use crate::config::Config;
 
 /// Everybody may connect: refusals are the daemon's own, so that they are on record.
 const SOCKET_MODE: u32 = 0o666;
-const FOLDER_MODE: u32 = 0o755;
 
 /// Sockets that take connections from the moment they are made, though nobody looks at them yet.
 #[derive(Debug)]
@@ -113,7 +112,8 @@ fn bind(path: &Path) -> Result<(UnixListener, Made), Error> {
         .with_source(error)
     };
     if let Some(folder) = path.parent() {
-        make_folder(folder).map_err(|error| failed("make the folder of the socket", error))?;
+        vss_sys::make_open_folder(folder)
+            .map_err(|error| failed("make the folder of the socket", error))?;
     }
     remove_stale(path, &failed)?;
     let listener =
@@ -124,22 +124,6 @@ fn bind(path: &Path) -> Result<(UnixListener, Made), Error> {
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))
         .map_err(|error| failed("let everybody connect to the socket", error))?;
     Ok((listener, made))
-}
-
-/// Makes a folder, and those above it, that everybody may enter; a strict umask must not
-/// close them.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(above) = folder.parent() {
-        make_folder(above)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        made => made?,
-    }
-    fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))
 }
 
 /// Removes a socket file on which nobody listens: a daemon that was killed left it.
