@@ -40,15 +40,6 @@ macro_rules! enumeration {
                     _ => None,
                 }
             }
-
-            /// The value with this name of the public header, if there is one.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name {
-                    $($public => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
         }
 
         impl fmt::Display for $name {
@@ -288,10 +279,5 @@ mod tests {
         assert_eq!(IdentifierType::ScsiNameString.value(), 8);
         assert_eq!(BusType::FileBackedVirtual.value(), 0xF);
         assert_eq!(SnapshotState::from_value(16), None);
-        assert_eq!(
-            SnapshotState::from_name("VSS_SS_CREATED"),
-            Some(SnapshotState::Created)
-        );
-        assert_eq!(SnapshotState::from_name("CREATED"), None);
     }
 }

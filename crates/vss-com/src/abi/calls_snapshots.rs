@@ -25,7 +25,8 @@ fn object_type(value: i32) -> Result<ObjectType, Error> {
 }
 
 /// A reserved method: arguments are looked at, nothing else.
-unsafe fn reserved(place: AsyncPlace) -> Answer {
+unsafe fn reserved(name: &'static str, place: AsyncPlace) -> Answer {
+    log::once(name);
     // SAFETY: the caller vouches for the place.
     unsafe { pointer(place) }?;
     Err(Error::new(
@@ -142,6 +143,7 @@ impl BackupComponents {
     }
 
     pub(super) unsafe fn unexpose_snapshot(&self, id: GUID) -> Answer {
+        log::once("UnexposeSnapshot");
         self.0.unexpose_snapshot(copy(&id))?;
         OK
     }
@@ -157,6 +159,7 @@ impl BackupComponents {
         volume: *const u16,
         place: AsyncPlace,
     ) -> Answer {
+        log::once("QueryRevertStatus");
         // SAFETY: the caller vouches for the string.
         let volume = unsafe { needed_wide(volume) };
         // SAFETY: the caller vouches for the place.
@@ -165,12 +168,12 @@ impl BackupComponents {
 
     pub(super) unsafe fn pre_fast_recovery(&self, _: GUID, _: u32, place: AsyncPlace) -> Answer {
         // SAFETY: the caller vouches for the place.
-        unsafe { reserved(place) }
+        unsafe { reserved("PreFastRecovery", place) }
     }
 
     pub(super) unsafe fn fast_recovery(&self, _: GUID, _: u32, place: AsyncPlace) -> Answer {
         // SAFETY: the caller vouches for the place.
-        unsafe { reserved(place) }
+        unsafe { reserved("FastRecovery", place) }
     }
 
     pub(super) unsafe fn add_snapshot_to_recovery_set(
@@ -185,6 +188,7 @@ impl BackupComponents {
     }
 
     pub(super) unsafe fn recover_set(&self, flags: u32, place: AsyncPlace) -> Answer {
+        log::once("RecoverSet");
         // SAFETY: the caller vouches for the place.
         unsafe { begin(place, || self.0.recover_set(flags)) }
     }

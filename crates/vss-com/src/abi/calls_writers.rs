@@ -9,6 +9,7 @@ use super::answer::{Answer, OK, invalid};
 use super::backup_components::{AsyncPlace, BackupComponents};
 use super::calls_backup::begin;
 use super::examine::ExamineWriterMetadata;
+use super::log;
 use super::memory::{Out, bstr, guid, needed_wide, pointer, put, uuid, wide};
 use super::object::Object;
 use super::writer_components::WriterComponents;
@@ -50,6 +51,7 @@ impl ComponentKey {
 // Writers and their metadata.
 impl BackupComponents {
     pub(super) unsafe fn gather_writer_metadata(&self, place: AsyncPlace) -> Answer {
+        log::once("GatherWriterMetadata: writers");
         // SAFETY: the caller vouches for the place.
         unsafe { begin(place, || self.0.gather_writer_metadata()) }
     }
@@ -91,6 +93,7 @@ impl BackupComponents {
     }
 
     pub(super) unsafe fn gather_writer_status(&self, place: AsyncPlace) -> Answer {
+        log::once("GatherWriterStatus: writers");
         // SAFETY: the caller vouches for the place.
         unsafe { begin(place, || self.0.gather_writer_status()) }
     }

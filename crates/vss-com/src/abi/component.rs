@@ -2,7 +2,7 @@
 //! written (spec: writer §9).
 
 use vss_model::{Error, ErrorKind, interfaces};
-use windows_sys::Win32::Foundation::FILETIME;
+use windows_sys::Win32::Foundation::{FILETIME, SysFreeString};
 use windows_sys::core::BOOL;
 
 use super::answer::{Answer, OK};
@@ -132,11 +132,18 @@ unsafe fn give_texts<const N: usize>(
         // SAFETY: passed on.
         outs.push(unsafe { pointer(place) }?);
     }
-    for (out, text) in outs.iter().zip(texts()?) {
-        if let Some(text) = text {
-            out.put(bstr(&text)?);
+    let mut made = Vec::with_capacity(N);
+    for text in texts()? {
+        match text.as_deref().map(bstr).transpose() {
+            Ok(text) => made.push(text.unwrap_or(std::ptr::null_mut())),
+            Err(error) => {
+                // SAFETY: just made, and given to nobody.
+                made.iter().for_each(|text| unsafe { SysFreeString(*text) });
+                return Err(error);
+            }
         }
     }
+    outs.iter().zip(made).for_each(|(out, text)| out.put(text));
     OK
 }
 

@@ -11,7 +11,7 @@ use super::answer::hresult;
 use super::memory;
 
 /// `IID_IUnknown`.
-pub(super) const UNKNOWN: Uuid = uuid!("00000000-0000-0000-C000-000000000046");
+const UNKNOWN: Uuid = uuid!("00000000-0000-0000-C000-000000000046");
 
 /// Objects that are alive.
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
@@ -32,16 +32,17 @@ pub(super) struct Object<T: Class> {
     table: &'static T::Table,
     references: AtomicU32,
     inner: T,
+    _alive: Alive,
 }
 
 impl<T: Class> Object<T> {
     /// A new object with one reference, which is the caller's.
     pub(super) fn create(inner: T) -> *mut Self {
-        ALIVE.fetch_add(1, Ordering::Relaxed);
         Box::into_raw(Box::new(Self {
             table: T::TABLE,
             references: AtomicU32::new(1),
             inner,
+            _alive: Alive::new(),
         }))
     }
 
@@ -59,25 +60,13 @@ impl<T: Class> Object<T> {
         iid: *const GUID,
         out: *mut *mut c_void,
     ) -> HRESULT {
-        if out.is_null() {
-            return hresult(ResultCode::E_POINTER);
+        // SAFETY: passed on.
+        let code = unsafe { hand_out(this, iid, out, T::INTERFACES) };
+        if code == ResultCode::S_OK {
+            // SAFETY: the object is alive.
+            unsafe { Self::add_ref(this) };
         }
-        // SAFETY: not null, so the caller's to be written.
-        unsafe { out.write(std::ptr::null_mut()) };
-        if iid.is_null() {
-            return hresult(ResultCode::E_POINTER);
-        }
-        // SAFETY: not null, so valid.
-        let wanted = memory::uuid(unsafe { &*iid });
-        if wanted != UNKNOWN && !T::INTERFACES.contains(&wanted) {
-            return hresult(ResultCode::E_NOINTERFACE);
-        }
-        // SAFETY: the object is alive, and the place can be written.
-        unsafe {
-            Self::add_ref(this);
-            out.write(this.cast());
-        }
-        hresult(ResultCode::S_OK)
+        hresult(code)
     }
 
     /// `AddRef`: the new count, for tests only.
@@ -106,9 +95,52 @@ impl<T: Class> Object<T> {
             if ended.is_err() {
                 super::log::line("Release: a panic was caught");
             }
-            ALIVE.fetch_sub(1, Ordering::Relaxed);
         }
         before.wrapping_sub(1)
+    }
+}
+
+/// Hands `this` out for `IUnknown` or one of these interfaces. The reference is for the caller to add.
+///
+/// # Safety
+/// `iid` and `out` are null or valid.
+pub(super) unsafe fn hand_out<T>(
+    this: *mut T,
+    iid: *const GUID,
+    out: *mut *mut c_void,
+    interfaces: &[Uuid],
+) -> ResultCode {
+    if out.is_null() {
+        return ResultCode::E_POINTER;
+    }
+    // SAFETY: not null, so the caller's to be written.
+    unsafe { out.write(std::ptr::null_mut()) };
+    if iid.is_null() {
+        return ResultCode::E_POINTER;
+    }
+    // SAFETY: not null, so valid.
+    let wanted = memory::uuid(unsafe { &*iid });
+    if wanted != UNKNOWN && !interfaces.contains(&wanted) {
+        return ResultCode::E_NOINTERFACE;
+    }
+    // SAFETY: as above.
+    unsafe { out.write(this.cast()) };
+    ResultCode::S_OK
+}
+
+/// Counts an object as long as it is there.
+pub(super) struct Alive(());
+
+impl Alive {
+    pub(super) fn new() -> Self {
+        ALIVE.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

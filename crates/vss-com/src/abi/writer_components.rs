@@ -13,8 +13,8 @@ use windows_sys::core::{GUID, HRESULT};
 
 use super::answer::{Answer, OK, answer, hresult};
 use super::component::Component;
-use super::memory::{Out, guid, uuid};
-use super::object::{Object, UNKNOWN};
+use super::memory::{Out, guid};
+use super::object::{Alive, Object, hand_out};
 use super::wm::{count, give_one};
 use crate::document::WriterComponents as Model;
 
@@ -53,6 +53,7 @@ pub(super) struct WriterComponents {
     unknown: Unknown,
     references: AtomicU32,
     model: Model,
+    _alive: Alive,
 }
 
 const COMPONENTS: &ComponentsTable = &ComponentsTable {
@@ -77,6 +78,7 @@ impl WriterComponents {
             },
             references: AtomicU32::new(1),
             model,
+            _alive: Alive::new(),
         }))
     }
 }
@@ -136,25 +138,14 @@ unsafe extern "system" fn query_interface(
     iid: *const GUID,
     out: *mut *mut c_void,
 ) -> HRESULT {
-    if out.is_null() {
-        return hresult(ResultCode::E_POINTER);
-    }
-    // SAFETY: not null, so the caller's to be written.
-    unsafe { out.write(std::ptr::null_mut()) };
-    if iid.is_null() {
-        return hresult(ResultCode::E_POINTER);
-    }
     // The two interfaces have no public ids; only `IUnknown` can be asked for.
-    // SAFETY: not null, so valid.
-    if uuid(unsafe { &*iid }) != UNKNOWN {
-        return hresult(ResultCode::E_NOINTERFACE);
+    // SAFETY: passed on.
+    let code = unsafe { hand_out(this, iid, out, &[]) };
+    if code == ResultCode::S_OK {
+        // SAFETY: the object is alive.
+        unsafe { add_ref(this) };
     }
-    // SAFETY: the object is alive, the place can be written.
-    unsafe {
-        add_ref(this);
-        out.write(this.cast());
-    }
-    hresult(ResultCode::S_OK)
+    hresult(code)
 }
 
 unsafe extern "system" fn add_ref(this: *mut Unknown) -> u32 {

@@ -216,70 +216,64 @@ impl Order {
     }
 
     fn no_edit(&self) -> Option<&'static str> {
-        if !self.has_writers() {
-            Some("the context is without writers")
-        } else if !self.gathered {
-            Some("GatherWriterMetadata comes first")
-        } else if self.prepared {
-            Some("PrepareForBackup was called already")
-        } else {
-            None
-        }
+        first(&[
+            (!self.has_writers(), NO_WRITERS),
+            (!self.gathered, "GatherWriterMetadata comes first"),
+            (self.prepared, "PrepareForBackup was called already"),
+        ])
     }
 
     fn no_verdict(&self) -> Option<&'static str> {
-        if !self.has_writers() {
-            Some("the context is without writers")
-        } else if !self.prepared {
-            Some("PrepareForBackup comes first")
-        } else if self.completed {
-            Some("BackupComplete was called already")
-        } else {
-            None
-        }
+        first(&[
+            (!self.has_writers(), NO_WRITERS),
+            (!self.prepared, "PrepareForBackup comes first"),
+            (self.completed, "BackupComplete was called already"),
+        ])
     }
 
     fn no_preparation(&self) -> Option<&'static str> {
-        if !self.has_writers() {
-            Some("the context is without writers")
-        } else if !self.has_backup_state {
-            Some("SetBackupState comes first")
-        } else if !self.gathered {
-            Some("GatherWriterMetadata comes first")
-        } else if self.prepared {
-            Some("PrepareForBackup was called already")
-        } else {
-            None
-        }
+        first(&[
+            (!self.has_writers(), NO_WRITERS),
+            (!self.has_backup_state, "SetBackupState comes first"),
+            (!self.gathered, "GatherWriterMetadata comes first"),
+            (self.prepared, "PrepareForBackup was called already"),
+        ])
     }
 
     fn no_creation(&self) -> Option<&'static str> {
-        if self.set != SetStep::Open {
-            Some("StartSnapshotSet comes first")
-        } else if self.has_writers() && !self.gathered {
-            Some("the context has writers: GatherWriterMetadata comes first")
-        } else if self.has_writers() && !self.prepared {
-            Some("the context has writers: PrepareForBackup comes first")
-        } else {
-            None
-        }
+        let has_writers = self.has_writers();
+        first(&[
+            (self.set != SetStep::Open, "StartSnapshotSet comes first"),
+            (
+                has_writers && !self.gathered,
+                "the context has writers: GatherWriterMetadata comes first",
+            ),
+            (
+                has_writers && !self.prepared,
+                "the context has writers: PrepareForBackup comes first",
+            ),
+        ])
     }
 
     fn no_completion(&self) -> Option<&'static str> {
-        if !self.has_writers() {
-            Some("the context is without writers")
-        } else if !self.prepared {
-            Some("PrepareForBackup comes first")
-        } else if self.creating {
-            Some("the creation has not ended: wait for it")
-        } else if self.set == SetStep::Aborted {
-            Some("the backup was aborted")
-        } else if self.completed {
-            Some("BackupComplete was called already")
-        } else {
-            None
-        }
+        first(&[
+            (!self.has_writers(), NO_WRITERS),
+            (!self.prepared, "PrepareForBackup comes first"),
+            (self.creating, "the creation has not ended: wait for it"),
+            (self.set == SetStep::Aborted, "the backup was aborted"),
+            (self.completed, "BackupComplete was called already"),
+        ])
     }
+}
+
+const NO_WRITERS: &str = "the context is without writers";
+
+/// The first reason that holds.
+fn first(reasons: &[(bool, &'static str)]) -> Option<&'static str> {
+    reasons
+        .iter()
+        .find(|(holds, _)| *holds)
+        .map(|(_, why)| *why)
 }
 
 #[cfg(test)]

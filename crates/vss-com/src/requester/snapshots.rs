@@ -238,7 +238,7 @@ pub(crate) fn is_snapshotted(
 
 fn host_volume(service: &dyn Service, volumes: &Volumes, name: &str) -> Result<String, Error> {
     volumes.host_name(name, || {
-        let copies = service.copies().unwrap_or_default();
-        copies.into_iter().map(|copy| copy.original).collect()
+        let copies = service.copies()?;
+        Ok(copies.into_iter().map(|copy| copy.original).collect())
     })
 }

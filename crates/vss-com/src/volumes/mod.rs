@@ -70,7 +70,7 @@ impl Volumes {
     pub(crate) fn host_name(
         &self,
         name: &str,
-        others: impl FnOnce() -> Vec<String>,
+        others: impl FnOnce() -> Result<Vec<String>, Error>,
     ) -> Result<String, Error> {
         match form(name)? {
             Form::Path(path) => self.of_path(&path).ok_or_else(|| not_found(name)),
@@ -78,9 +78,8 @@ impl Volumes {
                 if let Some(entry) = self.entry(&guid_name(id)) {
                     return Ok(entry.host.clone());
                 }
-                let made_up = self.made_up(id, others);
-                if made_up.is_some() {
-                    return Ok(made_up.unwrap_or_default());
+                if let Some(host) = self.made_up(id, others)? {
+                    return Ok(host);
                 }
                 self.drives
                     .paths_of(&guid_name(id))
@@ -142,17 +141,24 @@ impl Volumes {
             .find(|entry| with_backslash(&entry.windows).eq_ignore_ascii_case(name))
     }
 
-    fn made_up(&self, id: Uuid, others: impl FnOnce() -> Vec<String>) -> Option<String> {
+    fn made_up(
+        &self,
+        id: Uuid,
+        others: impl FnOnce() -> Result<Vec<String>, Error>,
+    ) -> Result<Option<String>, Error> {
         if id.get_version_num() != 5 {
-            return None;
+            return Ok(None);
         }
         let roots = self.drives.roots();
         let of_drives = roots.iter().filter_map(|root| self.drives.host_path(root));
         let of_table = self.table.iter().map(|entry| entry.host.clone());
-        of_table
+        let known = of_table
             .chain(of_drives)
-            .chain(others())
-            .find(|host| made_up_id(host) == id)
+            .find(|host| made_up_id(host) == id);
+        match known {
+            Some(host) => Ok(Some(host)),
+            None => Ok(others()?.into_iter().find(|host| made_up_id(host) == id)),
+        }
     }
 }
 
