@@ -46,14 +46,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     let mut tally = Tally::default();
     let outcome = some(&Run { filter, rounds }, &mut tally);
-    print!("{}", tally.details());
-    println!("{}", tally.verdict());
-    outcome?;
-    if tally.failed() == 0 {
-        Ok(())
-    } else {
-        Err(Failure(String::new()))
-    }
+    tally.conclude(outcome)
 }
 
 /// Runs all tests.

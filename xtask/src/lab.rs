@@ -53,14 +53,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     let mut tally = Tally::default();
     let outcome = some(package.as_deref(), &run, &mut tally);
-    print!("{}", tally.details());
-    println!("{}", tally.verdict());
-    outcome?;
-    if tally.failed() == 0 {
-        Ok(())
-    } else {
-        Err(Failure(String::new()))
-    }
+    tally.conclude(outcome)
 }
 
 /// Runs all tests.

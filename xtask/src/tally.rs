@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::{Failure, Outcome};
+
 /// What the tests came to.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -78,6 +80,19 @@ impl Tally {
             .keys()
             .filter(|name| self.ok.contains_key(*name))
             .count()
+    }
+
+    /// Tells everything, the count last, and gives how a chore ends whose tests these were.
+    pub(crate) fn conclude(&self, outcome: Outcome) -> Outcome {
+        print!("{}", self.details());
+        println!("{}", self.verdict());
+        outcome?;
+        if self.failed() == 0 {
+            Ok(())
+        } else {
+            // Everything is told.
+            Err(Failure(String::new()))
+        }
     }
 
     /// The failures and the skips, by name.

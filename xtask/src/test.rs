@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::{cargo, lines, nothing_left, output, status, take_flag, typed};
 use crate::tally::Tally;
-use crate::{Failure, Outcome, com, lab, setup};
+use crate::{Outcome, com, lab, setup};
 
 /// A step that is over.
 struct Step {
@@ -79,14 +79,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             Err(why) => println!("  {:8} {seconds:6.1} s  FAILED: {why}", step.name),
         }
     }
-    print!("{}", tally.details());
-    println!("{}", tally.verdict());
-    if tally.failed() == 0 {
-        Ok(())
-    } else {
-        // Everything is told, and the count stays the last line.
-        Err(Failure(String::new()))
-    }
+    tally.conclude(Ok(()))
 }
 
 fn step(name: &'static str, work: impl FnOnce() -> Outcome) -> Step {

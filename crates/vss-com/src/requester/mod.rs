@@ -12,7 +12,7 @@ mod properties;
 mod restore;
 mod snapshots;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use vss_model::{Error, ResultCode, SessionId, SetId};
 use vss_service::{BackupComponents, Service};
@@ -31,6 +31,7 @@ pub(crate) struct Requester {
     service: Arc<dyn Service>,
     drives: Arc<dyn Drives>,
     session: Box<dyn BackupComponents>,
+    volumes: OnceLock<Volumes>,
     state: Mutex<State>,
 }
 
@@ -57,6 +58,7 @@ impl Requester {
             service,
             drives,
             session,
+            volumes: OnceLock::new(),
             state: Mutex::new(State {
                 order: Order::new(),
                 document: BackupComponentsDocument::default(),
@@ -103,9 +105,14 @@ impl Requester {
         self.volumes()?.root_of(path)
     }
 
-    /// The names of volumes, as the settings of the daemon are now.
-    fn volumes(&self) -> Result<Volumes, Error> {
-        volumes_of(&*self.service, &self.drives)
+    /// The names of volumes. The daemon reads its settings when it starts, and the session does not
+    /// outlive it: they are asked for once.
+    fn volumes(&self) -> Result<&Volumes, Error> {
+        if let Some(volumes) = self.volumes.get() {
+            return Ok(volumes);
+        }
+        let volumes = volumes_of(&*self.service, &self.drives)?;
+        Ok(self.volumes.get_or_init(|| volumes))
     }
 }
 

@@ -45,7 +45,7 @@ impl Requester {
     ) -> Result<SnapshotProperties, Error> {
         self.check(Call::AnyForBackup)?;
         let properties = self.session.get_snapshot_properties(id)?;
-        let mut properties = in_windows_names(properties, &self.volumes()?);
+        let mut properties = in_windows_names(properties, self.volumes()?);
         match self.session.mount_snapshot(id) {
             Ok(folder) => {
                 let folder = folder.to_string_lossy();
@@ -88,7 +88,7 @@ impl Requester {
         let volumes = self.volumes()?;
         Ok(copies
             .into_iter()
-            .map(|copy| Found::Snapshot(Box::new(in_windows_names(copy, &volumes))))
+            .map(|copy| Found::Snapshot(Box::new(in_windows_names(copy, volumes))))
             .collect())
     }
 
@@ -218,7 +218,7 @@ impl Requester {
 
     /// The host's name of a volume that a caller named.
     pub(super) fn host_volume(&self, name: &str) -> Result<String, Error> {
-        host_volume(&*self.service, &self.volumes()?, name)
+        host_volume(&*self.service, self.volumes()?, name)
     }
 }
 
