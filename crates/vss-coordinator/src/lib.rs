@@ -32,6 +32,6 @@ pub use host::{
 };
 pub use job::Job;
 pub use providers::AnyProvider;
-pub use session::{MAX_VOLUMES, Requester};
+pub use session::{MAX_VOLUMES, Requester, volume_name};
 pub use state_dir::{StateDir, StatePaths};
 pub use world::VisibleDisk;

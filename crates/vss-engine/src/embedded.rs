@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vss_coordinator::{AnyProvider, Caller, Coordinator, Host, LinuxHost, StateDir, StatePaths};
+use vss_coordinator::{
+    AnyProvider, Caller, Coordinator, Host, LinuxHost, StateDir, StatePaths, volume_name,
+};
 use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, SnapshotProperties, Timestamp};
 use vss_provider_file::FileArray;
 use vss_service::{
@@ -225,6 +227,10 @@ impl Queries for Embedded {
 
     fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
         Ok(self.volume_names.clone())
+    }
+
+    fn resolve_volumes(&self, names: &[String]) -> Result<Vec<String>, Error> {
+        Ok(names.iter().map(|name| volume_name(name)).collect())
     }
 
     fn luns(&self) -> Result<Vec<Lun>, Error> {

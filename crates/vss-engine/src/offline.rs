@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vss_coordinator::{Host, Job, LinuxHost, StateDir, StatePaths};
+use vss_coordinator::{Host, Job, LinuxHost, StateDir, StatePaths, volume_name};
 use vss_model::{Error, ErrorKind, OperationId, ResultCode, SetId, SnapshotId, SnapshotProperties};
 use vss_service::{
     AuditRecord, CancelAnswer, CopySummary, Lun, LunDetail, Object, OperationState, Queries,
@@ -135,6 +135,10 @@ impl Queries for Offline {
     /// Names are the daemon's settings: here there are none.
     fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
         Ok(Vec::new())
+    }
+
+    fn resolve_volumes(&self, names: &[String]) -> Result<Vec<String>, Error> {
+        Ok(names.iter().map(|name| volume_name(name)).collect())
     }
 
     fn luns(&self) -> Result<Vec<Lun>, Error> {

@@ -133,6 +133,13 @@ pub trait Queries: Send + Sync {
     /// The service cannot be reached.
     fn volume_names(&self) -> Result<Vec<VolumeName>, Error>;
 
+    /// The names by which sets know these volumes: a folder by its path without links, anything else as
+    /// it is. Nothing is said about whether there is such a volume.
+    ///
+    /// # Errors
+    /// The service cannot be reached.
+    fn resolve_volumes(&self, names: &[String]) -> Result<Vec<String>, Error>;
+
     /// The LUNs of the embedded array, by name.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::v1;
 use crate::v1::catalogue_client::CatalogueClient;
 use crate::v1::luns_client::LunsClient;
 use crate::v1::operations_client::OperationsClient;
-use crate::wire::{Wire, list_from, needed};
+use crate::wire::{Fault, Wire, list_from, needed};
 
 pub(super) fn catalogue(channel: Channel) -> CatalogueClient<Channel> {
     CatalogueClient::new(channel).max_decoding_message_size(ANSWER_BYTES)
@@ -161,6 +161,23 @@ impl Queries for Client {
                 .await
         })?;
         messages(answer.names, "names")
+    }
+
+    fn resolve_volumes(&self, names: &[String]) -> Result<Vec<String>, Error> {
+        let request = v1::ResolveVolumesRequest {
+            names: names.to_vec(),
+        };
+        let answer = self
+            .link
+            .short(|channel| async move { catalogue(channel).resolve_volumes(request).await })?;
+        if answer.names.len() == names.len() {
+            Ok(answer.names)
+        } else {
+            Err(bad_answer(&Fault::new(
+                "names",
+                "are not as many as were asked for",
+            )))
+        }
     }
 
     fn luns(&self) -> Result<Vec<Lun>, Error> {

@@ -177,6 +177,19 @@ impl Catalogue for Handlers {
         .await
     }
 
+    async fn resolve_volumes(
+        &self,
+        request: Request<v1::ResolveVolumesRequest>,
+    ) -> Result<Response<v1::ResolveVolumesResponse>, Status> {
+        let names = request.into_inner().names;
+        self.ask(move |service| {
+            Ok(v1::ResolveVolumesResponse {
+                names: service.resolve_volumes(&names)?,
+            })
+        })
+        .await
+    }
+
     async fn plan_break(
         &self,
         request: Request<v1::PlanBreakRequest>,

@@ -313,6 +313,10 @@ impl Queries for Fake {
         Ok(samples::volume_names())
     }
 
+    fn resolve_volumes(&self, names: &[String]) -> Result<Vec<String>, Error> {
+        Ok(names.iter().map(|name| format!("/real{name}")).collect())
+    }
+
     fn luns(&self) -> Result<Vec<Lun>, Error> {
         Ok((0..16).map(samples::lun).collect())
     }

@@ -43,6 +43,8 @@ fn queries() {
     assert_eq!(client.sets().unwrap(), samples::set_summaries());
     assert_eq!(client.copies().unwrap(), samples::copy_summaries());
     assert_eq!(client.volume_names().unwrap(), samples::volume_names());
+    let resolved = client.resolve_volumes(&["/a".to_owned(), "/b".to_owned()]);
+    assert_eq!(resolved.unwrap(), ["/real/a", "/real/b"]);
     assert_eq!(client.find("ab", usize::MAX).unwrap(), samples::objects());
     assert_eq!(rig.fake.calls(), [format!("find ab {}", usize::MAX)]);
     for mask in 0..64 {

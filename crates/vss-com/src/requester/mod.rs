@@ -132,7 +132,9 @@ pub(crate) fn volumes_of(
             host: entry.volume,
         })
         .collect();
-    Ok(Volumes::new(Arc::clone(drives), table))
+    Volumes::new(Arc::clone(drives), table, |paths| {
+        service.resolve_volumes(paths)
+    })
 }
 
 impl State {

@@ -232,8 +232,10 @@ pub(crate) fn is_snapshotted(
     volume: &str,
 ) -> Result<bool, Error> {
     let host = host_volume(service, &volumes_of(service, drives)?, volume)?;
+    // A mounted folder leads somewhere by links, too.
+    let names = service.resolve_volumes(&[host])?;
     let copies = service.copies()?;
-    Ok(copies.iter().any(|copy| copy.original == host))
+    Ok(copies.iter().any(|copy| names.contains(&copy.original)))
 }
 
 fn host_volume(service: &dyn Service, volumes: &Volumes, name: &str) -> Result<String, Error> {

@@ -45,6 +45,8 @@ pub(crate) struct TableEntry {
 pub(crate) struct Volumes {
     drives: Arc<dyn Drives>,
     table: Vec<TableEntry>,
+    /// Drives, and the volumes of the host that they lead to.
+    roots: Vec<TableEntry>,
 }
 
 /// A name of a volume, by its form.
@@ -57,8 +59,30 @@ enum Form {
 }
 
 impl Volumes {
-    pub(crate) fn new(drives: Arc<dyn Drives>, table: Vec<TableEntry>) -> Self {
-        Self { drives, table }
+    /// With the table of the settings, and what makes names of paths by which sets know volumes.
+    ///
+    /// # Errors
+    /// Those of `resolve`.
+    pub(crate) fn new(
+        drives: Arc<dyn Drives>,
+        table: Vec<TableEntry>,
+        resolve: impl FnOnce(&[String]) -> Result<Vec<String>, Error>,
+    ) -> Result<Self, Error> {
+        let (roots, paths): (Vec<String>, Vec<String>) = drives
+            .roots()
+            .into_iter()
+            .filter_map(|root| drives.host_path(&root).map(|path| (root, path)))
+            .unzip();
+        let roots = roots
+            .into_iter()
+            .zip(resolve(&paths)?)
+            .map(|(windows, host)| TableEntry { windows, host })
+            .collect();
+        Ok(Self {
+            drives,
+            table,
+            roots,
+        })
     }
 
     /// The host's name of a volume. `others` are volumes of the host that may be meant by a name that
@@ -105,11 +129,10 @@ impl Volumes {
                 Err(_) => {}
             }
         }
-        self.drives
-            .roots()
+        self.roots
             .iter()
-            .find(|root| self.drives.host_path(root).as_deref() == Some(host))
-            .and_then(|root| self.drives.volume_name(root))
+            .find(|root| root.host == host)
+            .and_then(|root| self.drives.volume_name(&root.windows))
             .unwrap_or_else(|| guid_name(made_up_id(host)))
     }
 
@@ -138,6 +161,7 @@ impl Volumes {
     fn entry(&self, name: &str) -> Option<&TableEntry> {
         self.table
             .iter()
+            .chain(&self.roots)
             .find(|entry| with_backslash(&entry.windows).eq_ignore_ascii_case(name))
     }
 
@@ -149,14 +173,10 @@ impl Volumes {
         if id.get_version_num() != 5 {
             return Ok(None);
         }
-        let roots = self.drives.roots();
-        let of_drives = roots.iter().filter_map(|root| self.drives.host_path(root));
-        let of_table = self.table.iter().map(|entry| entry.host.clone());
-        let known = of_table
-            .chain(of_drives)
-            .find(|host| made_up_id(host) == id);
+        let mut known = self.table.iter().chain(&self.roots);
+        let known = known.find(|entry| made_up_id(&entry.host) == id);
         match known {
-            Some(host) => Ok(Some(host)),
+            Some(entry) => Ok(Some(entry.host.clone())),
             None => Ok(others()?.into_iter().find(|host| made_up_id(host) == id)),
         }
     }

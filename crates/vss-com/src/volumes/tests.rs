@@ -17,7 +17,7 @@ impl Drives for TwoDrives {
     fn host_path(&self, path: &str) -> Option<String> {
         match path {
             r"C:\" => Some("/home/u/.wine/drive_c".into()),
-            r"E:\" => Some("/srv/db".into()),
+            r"E:\" => Some("/links/e".into()),
             r"E:\wal\" => Some("/srv/db/wal".into()),
             _ => None,
         }
@@ -56,7 +56,17 @@ fn volumes(table: &[(&str, &str)]) -> Volumes {
         windows: (*windows).to_owned(),
         host: (*host).to_owned(),
     };
-    Volumes::new(Arc::new(TwoDrives), table.iter().map(entry).collect())
+    // The host calls E: by another name than the link that leads there.
+    let resolve = |paths: &[String]| {
+        let real = |path: &String| path.replace("/links/e", "/srv/db");
+        Ok(paths.iter().map(real).collect())
+    };
+    Volumes::new(
+        Arc::new(TwoDrives),
+        table.iter().map(entry).collect(),
+        resolve,
+    )
+    .unwrap()
 }
 
 const G: &str = r"\\?\Volume{c56a4180-65aa-42ec-a945-5fd21dec0538}\";

@@ -89,6 +89,10 @@ fn are_those_of_the_instant() {
         fs::write(live.join("a.txt"), "before").unwrap();
         let program = place.program("files").env("VSS_LOG", "stderr").arg(r"X:\");
         let report = program.run_with(|_, _| {
+            // Set and copies know the volume by its mount point, not by the link of the prefix.
+            let list = place.json(&["list"]).to_string();
+            assert!(list.contains(live.to_str().unwrap()), "{list}");
+            assert!(!list.contains("dosdevices"), "{list}");
             fs::write(live.join("a.txt"), "after").unwrap();
             String::new()
         });

@@ -7,6 +7,7 @@ mod service;
 mod volumes;
 
 pub(crate) use copies::break_flags;
+pub use volumes::volume_name;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -190,6 +191,7 @@ impl Requester {
         provider: ProviderId,
     ) -> Result<SnapshotId, Error> {
         let mut session = self.ready()?;
+        let volume = &*volume_name(volume);
         let context = session.context.unwrap_or(Context::BACKUP).attributes();
         let Phase::SetOpen(open) = &mut session.phase else {
             return Err(no_set_open());

@@ -194,6 +194,19 @@ impl Requester {
     }
 }
 
+/// The name by which sets know a volume: a folder by its path without links, anything else as it is.
+///
+/// Devices keep the name that was given: theirs are links on purpose, and what those lead to changes.
+#[must_use]
+pub fn volume_name(given: &str) -> String {
+    let path = Path::new(given);
+    let folder = (path.is_absolute() && path.is_dir()).then(|| path.canonicalize().ok());
+    folder
+        .flatten()
+        .and_then(|folder| folder.into_os_string().into_string().ok())
+        .unwrap_or_else(|| given.to_owned())
+}
+
 fn source(lun: &PresentedLun) -> SourceLun {
     SourceLun {
         name: lun.name.clone(),

@@ -435,6 +435,28 @@ fn mounted_copies_are_unmounted_before_they_go() {
     assert_eq!(error.kind(), ErrorKind::ObjectNotFound);
 }
 
+/// A folder is known by its path without links, so that one volume has one name; all else stays as given.
+#[test]
+fn folders_are_known_by_their_path_without_links() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = dir.path().canonicalize().unwrap().join("real");
+    let link = dir.path().join("link");
+    std::fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let link_to_file = dir.path().join("link to file");
+    std::os::unix::fs::symlink(&file, &link_to_file).unwrap();
+    let name = |path: &std::path::Path| vss_coordinator::volume_name(path.to_str().unwrap());
+    assert_eq!(name(&link), real.to_str().unwrap());
+    assert_eq!(name(&real.join("")), real.to_str().unwrap());
+    for kept in ["db", "db/1", "/nowhere/at/all", "", "."] {
+        assert_eq!(vss_coordinator::volume_name(kept), kept);
+    }
+    // Names of devices are links on purpose.
+    assert_eq!(name(&link_to_file), link_to_file.to_str().unwrap());
+}
+
 /// `IsVolumeSupported` asks what `AddToSnapshotSet` would find, and announces nothing.
 #[test]
 fn volumes_are_asked_for_before_they_are_added() {
