@@ -1,12 +1,15 @@
 //! `cargo xtask lab`: the tests that need block devices of their own, in a kernel of their own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::run::{cargo, nothing_left, root, status, take_flag, take_option, target_dir, typed};
+use crate::run::{
+    cargo, nothing_left, output, root, status, take_flag, take_option, target_dir, typed,
+};
 use crate::tally::Tally;
 use crate::{Failure, Outcome, failed, setup};
 
@@ -14,6 +17,9 @@ use crate::{Failure, Outcome, failed, setup};
 const MACHINES: usize = 2;
 /// How long one may run, when nobody says: several times what it takes on a quiet host.
 const LIMIT_SECONDS: &str = "900";
+
+/// The part that takes longest, so that it does not begin when all others are nearly over.
+const LONGEST: (&str, &str) = ("vss", "kills::");
 
 /// Packages whose programs the tests start.
 const PROGRAMS: &[&str] = &["vss", "vssd", "vss-keeper", "vss-lab"];
@@ -81,26 +87,27 @@ fn some(package: Option<&str>, run: &Run, tally: &mut Tally) -> Outcome {
         build.args(["--package", program]);
     }
     status(&mut build)?;
-    let programs = packages
-        .iter()
-        .map(|package| Ok((package.as_str(), executable(package)?)))
-        .collect::<Result<Vec<_>, Failure>>()?;
+    let mut jobs = Vec::new();
+    for package in &packages {
+        jobs.extend(jobs_of(package, run.filter.as_deref())?);
+    }
+    jobs.sort_by_key(|job| {
+        (job.package.as_str(), job.filter.as_deref()) != (LONGEST.0, Some(LONGEST.1))
+    });
     // A machine keeps about one processor busy.
     let next = AtomicUsize::new(0);
     let seen = Mutex::new((tally, Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..MACHINES.min(programs.len()) {
+        for _ in 0..MACHINES.min(jobs.len()) {
             scope.spawn(|| {
-                while let Some((package, program)) =
-                    programs.get(next.fetch_add(1, Ordering::SeqCst))
-                {
-                    let (said, outcome) = machine(program, run);
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let (said, outcome) = machine(job, run);
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    println!("\n-- lab: {package}\n{said}");
+                    println!("\n-- lab: {}\n{said}", job.name());
                     said.lines().for_each(|line| seen.0.line(line));
                     if let Err(failure) = outcome {
                         println!("{failure}");
-                        seen.1.push(*package);
+                        seen.1.push(job.name());
                     }
                 }
             });
@@ -144,6 +151,62 @@ fn unavailable() -> Option<String> {
     None
 }
 
+/// What one machine runs: the tests of a package, or a part of them.
+#[derive(Debug)]
+struct Job {
+    package: String,
+    program: PathBuf,
+    /// The tests whose names contain this.
+    filter: Option<String>,
+}
+
+impl Job {
+    fn name(&self) -> String {
+        let filter = self.filter.as_deref().map(|filter| format!(" {filter}"));
+        format!("{}{}", self.package, filter.unwrap_or_default())
+    }
+}
+
+/// A machine for the tests of that name, or for each module of a package, so that machines have the same
+/// amount of work.
+fn jobs_of(package: &str, filter: Option<&str>) -> Result<Vec<Job>, Failure> {
+    let program = executable(package)?;
+    let parts = match filter {
+        Some(filter) => vec![Some(filter.to_owned())],
+        None => {
+            let mut list = Command::new(&program);
+            let list = output(list.args(["--list", "--format", "terse"]))
+                .ok_or_else(|| Failure(format!("{} lists no tests", program.display())))?;
+            parts(&list)
+        }
+    };
+    let job = |filter| Job {
+        package: package.to_owned(),
+        program: program.clone(),
+        filter,
+    };
+    Ok(parts.into_iter().map(job).collect())
+}
+
+/// What to ask for so that every test of a list runs once: each module by its name, or all at once where
+/// modules do not tell them apart.
+fn parts(list: &str) -> Vec<Option<String>> {
+    let names: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .collect();
+    let modules: BTreeSet<String> = names
+        .iter()
+        .map(|name| name.split_inclusive("::").next().unwrap_or(name).to_owned())
+        .collect();
+    let once = |name: &&str| modules.iter().filter(|part| name.contains(*part)).count() == 1;
+    if names.iter().all(once) && modules.iter().all(|part| part.ends_with("::")) {
+        modules.into_iter().map(Some).collect()
+    } else {
+        vec![None]
+    }
+}
+
 /// Builds the tests of a package; gives their program.
 fn executable(package: &str) -> Result<PathBuf, Failure> {
     let test = format!("{package}-lab");
@@ -167,8 +230,8 @@ fn executable(package: &str) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure(format!("{words} did not say where the program is")))
 }
 
-/// Runs a test program in a machine; gives what it said, which must not be mixed with that of another.
-fn machine(program: &Path, run: &Run) -> (String, Outcome) {
+/// Runs tests in a machine; gives what it said, which must not be mixed with that of another.
+fn machine(job: &Job, run: &Run) -> (String, Outcome) {
     let mut machine = Command::new(target_dir().join("debug/vss-lab"));
     let limit = run.limit_seconds.as_deref().unwrap_or(LIMIT_SECONDS);
     machine.args(["--limit", limit]);
@@ -176,9 +239,9 @@ fn machine(program: &Path, run: &Run) -> (String, Outcome) {
         machine.args(["--env", setting]);
     }
     machine
-        .arg(program)
+        .arg(&job.program)
         .args(["--test-threads=1", "--show-output"])
-        .args(&run.filter);
+        .args(&job.filter);
     let words = typed(&machine);
     match machine
         .stdin(Stdio::null())
@@ -198,5 +261,30 @@ fn machine(program: &Path, run: &Run) -> (String, Outcome) {
             String::new(),
             failed(format!("could not start {words}: {error}")),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn every_test_is_asked_for_once() {
+        let by_module = |list| -> Vec<String> { parts(list).into_iter().flatten().collect() };
+        assert_eq!(
+            by_module("a::one: test\na::b::two: test\nc::three: test\n"),
+            ["a::", "c::"]
+        );
+        // A test beside the modules, a module that is named like the end of another, none at all.
+        for list in [
+            "a::one: test\ntwo: test\n",
+            "kills::one: test\nskills::two: test\n",
+            "a::b::one: test\nb::two: test\n",
+            "a::one: benchmark\n",
+        ] {
+            let all = parts(list);
+            let none = list.ends_with("benchmark\n");
+            assert_eq!(all, if none { vec![] } else { vec![None] }, "{list}");
+        }
     }
 }
