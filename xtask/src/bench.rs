@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Outcome;
+use crate::com::{self, Stage};
 use crate::run::{cargo, nothing_left, status, take_flag, take_option, target_dir};
 
 /// Builds the release programs and has `vss-bench` measure them.
@@ -33,6 +34,12 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if lab {
         status(&mut cargo(["build", "--package", "vss-lab", "--bins"]))?;
     }
+    let com = only.as_deref().is_none_or(|only| only == "com");
+    // Until the end: programs run in its Windows.
+    let stage = match com::unavailable() {
+        None if com => Some(Stage::build()?),
+        _ => None,
+    };
     let programs = target_dir().join("release");
     let mut bench = Command::new(programs.join("vss-bench"));
     bench.arg("--vss").arg(programs.join("vss"));
@@ -40,6 +47,10 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if lab {
         bench.arg("--lab-init");
         bench.arg(target_dir().join("debug/vss-lab-init"));
+    }
+    if let Some(stage) = &stage {
+        bench.arg("--com-programs").arg(stage.programs());
+        bench.arg("--wine-prefix").arg(stage.prefix());
     }
     if quick {
         bench.arg("--quick");

@@ -65,24 +65,13 @@ fn some(run: &Run, tally: &mut Tally) -> Outcome {
     let mut native = cargo(["build", "--quiet", "--workspace"]);
     native.args(["--bin", "vss", "--bin", "vssd", "--bin", "vss-keeper"]);
     status(&mut native)?;
-    let dll = library()?;
-    let programs = folder().join("programs");
-    compile(&programs)?;
-    let beside = programs.join("vssapi.dll");
-    fs::copy(&dll, &beside).map_err(|error| {
-        Failure(format!(
-            "could not copy {} to {}: {error}",
-            dll.display(),
-            beside.display()
-        ))
-    })?;
-    let prefix = Prefix::create(folder().join("prefix"))?;
+    let stage = Stage::build()?;
     let mut test = cargo(["test", "--workspace", "--test", "wine-com"]);
     test.args(["--", "--show-output", "--test-threads=2"])
         .args(&run.filter)
         .env("LC_ALL", "C.UTF-8")
-        .env("VSS_COM_PROGRAMS", &programs)
-        .env("VSS_COM_PREFIX", &prefix.folder)
+        .env("VSS_COM_PROGRAMS", stage.programs())
+        .env("VSS_COM_PREFIX", stage.prefix())
         .env("VSS_COM_BIN", target_dir().join("debug"));
     if let Some(rounds) = &run.rounds {
         test.env("VSS_COM_ROUNDS", rounds);
@@ -92,6 +81,41 @@ fn some(run: &Run, tally: &mut Tally) -> Outcome {
         tally.skip(MOUNTING, "needs root and loop devices");
     }
     lines(&mut test, |line| tally.line(line))
+}
+
+/// Programs with the DLL beside them, and a Windows that they run in.
+pub(crate) struct Stage {
+    programs: PathBuf,
+    prefix: Prefix,
+}
+
+impl Stage {
+    /// Builds all that is older than its sources.
+    pub(crate) fn build() -> Result<Self, Failure> {
+        let dll = library()?;
+        let programs = folder().join("programs");
+        compile(&programs)?;
+        let beside = programs.join("vssapi.dll");
+        fs::copy(&dll, &beside).map_err(|error| {
+            Failure(format!(
+                "could not copy {} to {}: {error}",
+                dll.display(),
+                beside.display()
+            ))
+        })?;
+        let prefix = Prefix::create(folder().join("prefix"))?;
+        Ok(Self { programs, prefix })
+    }
+
+    /// The folder of the programs.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// The folder of the Windows.
+    pub(crate) fn prefix(&self) -> &Path {
+        &self.prefix.folder
+    }
 }
 
 /// Whether a file system can be mounted from an image.
@@ -109,8 +133,8 @@ fn folder() -> PathBuf {
     target_dir().join("com")
 }
 
-/// Why the tests cannot run here.
-fn unavailable() -> Option<String> {
+/// Why nothing of this can run here.
+pub(crate) fn unavailable() -> Option<String> {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         return Some("the programs are for x86-64".to_owned());
     }
@@ -235,7 +259,7 @@ fn compile(programs: &Path) -> Outcome {
                 "-o",
             ])
             .args([&program, source])
-            .args(["-lole32", "-loleaut32", "-luuid"]);
+            .args(["-lole32", "-loleaut32", "-luuid", "-lws2_32"]);
         status(&mut compiler)?;
     }
     Ok(())

@@ -12,6 +12,9 @@ pub(crate) struct Args {
     pub(crate) vss: Option<PathBuf>,
     /// The first program of a machine in the laboratory; without it, nothing is measured there.
     pub(crate) lab_init: Option<PathBuf>,
+    /// Where the programs for Windows are, with `vssapi.dll` beside them, and the Windows of Wine that
+    /// they run in; without them, nothing is measured of COM.
+    pub(crate) com: Option<(PathBuf, PathBuf)>,
     /// Where to work; its file system is what is measured.
     pub(crate) dir: PathBuf,
     /// Where the results go.
@@ -29,12 +32,14 @@ impl Args {
         let mut args = Self {
             vss: None,
             lab_init: None,
+            com: None,
             dir: std::env::temp_dir(),
             out: PathBuf::from("bench-result.json"),
             quick: false,
             only: None,
             disks: None,
         };
+        let (mut com_programs, mut wine_prefix) = (None, None);
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let mut value = || {
@@ -45,6 +50,8 @@ impl Args {
             match word.to_str() {
                 Some("--vss") => args.vss = Some(value()?.into()),
                 Some("--lab-init") => args.lab_init = Some(value()?.into()),
+                Some("--com-programs") => com_programs = Some(value()?.into()),
+                Some("--wine-prefix") => wine_prefix = Some(value()?.into()),
                 Some("--dir") => args.dir = value()?.into(),
                 Some("--out") => args.out = value()?.into(),
                 Some("--only") => args.only = value()?.into_string().ok(),
@@ -53,6 +60,7 @@ impl Args {
                 _ => return Err(format!("what is {}?", word.display()).into()),
             }
         }
+        args.com = com_programs.zip(wine_prefix);
         Ok(args)
     }
 

@@ -8,13 +8,16 @@
 //! - `creation`: what creating a set costs against cp with shared extents;
 //! - `query`: time and memory of `vss list` with many copies;
 //! - `socket`: what the daemon adds to a call, and how many breaks it does in a second;
+//! - `com`: what a call through `vssapi.dll` under Wine costs, and which layer takes how much of it;
 //! - `storage`: what copies and breaks of LVM thin volumes cost against typed commands, in the laboratory.
 
 mod args;
 mod breaks;
 mod child;
 mod cli;
+mod com;
 mod creation;
+mod echo;
 mod floor;
 mod gpt;
 mod machine;
@@ -75,6 +78,9 @@ fn run(words: Vec<std::ffi::OsString>) -> Result<()> {
     }
     if args.wants("socket") {
         socket::run(&args, place.path(), &mut report)?;
+    }
+    if args.wants("com") {
+        com::run(&args, place.path(), &mut report)?;
     }
     if args.wants("storage") {
         storage::run(&args, &mut report)?;

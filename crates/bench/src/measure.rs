@@ -17,6 +17,10 @@ impl Times {
         self.0.push(time);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn at(&self, quarter: usize) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();

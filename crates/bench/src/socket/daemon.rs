@@ -19,6 +19,7 @@ const TICK: Duration = Duration::from_millis(2);
 pub(crate) struct Daemon {
     child: Child,
     socket: PathBuf,
+    loopback: PathBuf,
 }
 
 impl Daemon {
@@ -26,7 +27,11 @@ impl Daemon {
     /// have their defaults; the log goes to a file.
     pub(crate) fn start(vssd: &Path, place: &Path) -> Result<Self> {
         let settings = place.join("vssd.toml");
-        fs::write(&settings, "group = \"\"\n[log]\ntarget = \"stderr\"\n")?;
+        let loopback = place.join("loopback");
+        let text = format!(
+            "group = \"\"\n[log]\ntarget = \"stderr\"\n[loopback]\nlisten = \"127.0.0.1:0\"\nfile = {loopback:?}\n"
+        );
+        fs::write(&settings, text)?;
         let socket = place.join("vssd.sock");
         let log = place.join("vssd.log");
         let mut command = Command::new(vssd);
@@ -46,6 +51,7 @@ impl Daemon {
         let mut daemon = Self {
             child: command.spawn()?,
             socket,
+            loopback,
         };
         let until = Instant::now() + START_LIMIT;
         while let Err(error) = daemon.connect() {
@@ -61,6 +67,16 @@ impl Daemon {
     /// A caller of its own, with its own connection.
     pub(crate) fn connect(&self) -> Result<Client> {
         Ok(Client::connect(&Endpoint::Unix(self.socket.clone()))?)
+    }
+
+    /// The same over loopback TCP.
+    pub(crate) fn connect_tcp(&self) -> Result<Client> {
+        Ok(Client::connect(&Endpoint::Loopback(self.loopback.clone()))?)
+    }
+
+    /// The rendezvous file for callers over loopback TCP.
+    pub(crate) fn rendezvous(&self) -> &Path {
+        &self.loopback
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -1,9 +1,6 @@
 //! What the socket adds to one call, and to one break.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,6 +8,7 @@ use vss_model::{ObjectType, SnapshotId};
 
 use crate::Result;
 use crate::args::Args;
+use crate::echo::Echo;
 use crate::measure::{Times, settle};
 use crate::report::{Report, table};
 use crate::socket::Pair;
@@ -145,7 +143,7 @@ fn queries(args: &Args, pair: &Pair, place: &Path) -> Result<(Vec<Row>, Times)> 
     let mut empty = Row::new("session, opened and released", None);
     let embedded = pair.embedded.service.administration()?;
     let socket = pair.socket.service.administration()?;
-    let mut echo = Echo::start()?;
+    let mut echo = Echo::unix()?;
     let mut floor = Times::default();
     settle(place)?;
     for round in 0..args.rounds(CALLS) {
@@ -169,28 +167,6 @@ fn queries(args: &Args, pair: &Pair, place: &Path) -> Result<(Vec<Row>, Times)> 
         side.delete(&sets)?;
     }
     Ok((vec![query, list, empty], floor))
-}
-
-/// The least that a call over a socket can cost: a byte to another thread and one back.
-struct Echo(UnixStream);
-
-impl Echo {
-    /// The thread ends with the connection.
-    fn start() -> Result<Self> {
-        let (own, mut other) = UnixStream::pair()?;
-        thread::Builder::new().spawn(move || {
-            let mut byte = [0];
-            while other.read_exact(&mut byte).is_ok() && other.write_all(&byte).is_ok() {}
-        })?;
-        Ok(Self(own))
-    }
-
-    fn call(&mut self) -> Result<Duration> {
-        let start = Instant::now();
-        self.0.write_all(&[1])?;
-        self.0.read_exact(&mut [0])?;
-        Ok(start.elapsed())
-    }
 }
 
 fn expect(side: &Side, found: usize) -> Result<()> {
@@ -238,9 +214,11 @@ fn shares(times: &Times) -> String {
 }
 
 /// Microseconds as people read them.
-fn micros(time: Duration) -> String {
+pub(crate) fn micros(time: Duration) -> String {
     let micros = time.as_secs_f64() * 1e6;
-    if micros < 10.0 {
+    if micros < 0.1 {
+        format!("{micros:.3}")
+    } else if micros < 10.0 {
         format!("{micros:.1}")
     } else {
         format!("{micros:.0}")

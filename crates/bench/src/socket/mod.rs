@@ -3,11 +3,11 @@
 //! Two state folders with the same content, side by side on one file system: one is held by an engine in
 //! this process, the other by a real `vssd`. Every call goes to both in turns.
 
-mod daemon;
-mod latency;
+pub(crate) mod daemon;
+pub(crate) mod latency;
 mod process;
 mod profile;
-mod side;
+pub(crate) mod side;
 mod syncs;
 mod throughput;
 
