@@ -74,7 +74,10 @@ impl BackupComponents {
         // SAFETY: the caller vouches for the place.
         let place = unsafe { pointer(object) }?;
         let (queried_type, returned) = (object_type(queried_type)?, object_type(returned)?);
-        let found = self.0.query(copy(&queried), queried_type, returned)?;
+        let noted = |error: &Error| log::failure("Query: no files", error);
+        let found = self
+            .0
+            .query(copy(&queried), queried_type, returned, noted)?;
         let is_empty = found.is_empty();
         place.put(Object::create(EnumObject::new(found)));
         Ok(if is_empty {

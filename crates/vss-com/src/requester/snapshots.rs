@@ -41,11 +41,20 @@ impl Requester {
     pub(crate) fn snapshot_properties(
         &self,
         id: SnapshotId,
-        noted: impl FnOnce(&Error),
+        noted: impl Fn(&Error),
     ) -> Result<SnapshotProperties, Error> {
         self.check(Call::AnyForBackup)?;
         let properties = self.session.get_snapshot_properties(id)?;
-        let mut properties = in_windows_names(properties, self.volumes()?);
+        Ok(self.with_files(in_windows_names(properties, self.volumes()?), noted))
+    }
+
+    /// With a device object through which the files of the copy can be read.
+    fn with_files(
+        &self,
+        mut properties: SnapshotProperties,
+        noted: impl Fn(&Error),
+    ) -> SnapshotProperties {
+        let id = properties.snapshot_id;
         match self.session.mount_snapshot(id) {
             Ok(folder) => {
                 let folder = folder.to_string_lossy();
@@ -53,7 +62,7 @@ impl Requester {
             }
             Err(error) => noted(&error),
         }
-        Ok(properties)
+        properties
     }
 
     /// Whether there is such a copy.
@@ -62,7 +71,9 @@ impl Requester {
         self.session.get_snapshot_properties(id).map(|_| ())
     }
 
-    /// `Query` for copies of the object's context, or for providers.
+    /// `Query` for copies of the object's context, or for providers. Copies that the object has made have
+    /// device objects like those of `GetSnapshotProperties`; to mount all that others have made is not what
+    /// who looks for them asks for.
     ///
     /// # Errors
     /// `E_INVALIDARG` for anything but (null, none, copy or provider); `VSS_E_BAD_STATE`.
@@ -71,6 +82,7 @@ impl Requester {
         queried: SnapshotId,
         queried_type: ObjectType,
         returned: ObjectType,
+        noted: impl Fn(&Error),
     ) -> Result<Vec<Found>, Error> {
         let is_known = matches!(returned, ObjectType::Snapshot | ObjectType::Provider);
         if !queried.is_null() || queried_type != ObjectType::None || !is_known {
@@ -86,10 +98,17 @@ impl Requester {
         }
         let copies = self.session.query(queried, queried_type, returned)?;
         let volumes = self.volumes()?;
-        Ok(copies
-            .into_iter()
-            .map(|copy| Found::Snapshot(Box::new(in_windows_names(copy, volumes))))
-            .collect())
+        let own = self.state().set;
+        let found = |copy| {
+            let copy = in_windows_names(copy, volumes);
+            let is_own = own == Some(copy.snapshot_set_id);
+            Found::Snapshot(Box::new(if is_own {
+                self.with_files(copy, &noted)
+            } else {
+                copy
+            }))
+        };
+        Ok(copies.into_iter().map(found).collect())
     }
 
     /// `DeleteSnapshots`: one copy after the other, up to the first failure.

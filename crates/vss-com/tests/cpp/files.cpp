@@ -29,6 +29,20 @@ static unsigned names(const std::wstring &folder) {
     return count;
 }
 
+// The device object of a copy, as a query tells it.
+static std::wstring queried(IVssBackupComponents *object, const VSS_ID &id) {
+    std::wstring device;
+    Ptr<IVssEnumObject> all;
+    check::must("Query", object->Query(GUID_NULL, VSS_OBJECT_NONE, VSS_OBJECT_SNAPSHOT, all.put()));
+    VSS_OBJECT_PROP one;
+    ULONG fetched = 0;
+    while (all->Next(1, &one, &fetched) == S_OK) {
+        if (IsEqualGUID(one.Obj.Snap.m_SnapshotId, id)) device = one.Obj.Snap.m_pwszSnapshotDeviceObject;
+        free_properties(&one.Obj.Snap);
+    }
+    return device;
+}
+
 int main(int argc, char **argv) {
     Apartment apartment;
     auto volumes = volumes_of(argc, argv);
@@ -40,6 +54,7 @@ int main(int argc, char **argv) {
     create_set(object.get(), volumes, &copies);
     check::at("change");
     is("live", contents(volumes[0] + L"a.txt") == "after");
+    is("a file by Query", contents(queried(object.get(), copies[0].id) + L"\\a.txt") == "before");
     VSS_SNAPSHOT_PROP copy;
     hr("properties", object->GetSnapshotProperties(copies[0].id, &copy), S_OK);
     std::wstring device = copy.m_pwszSnapshotDeviceObject;

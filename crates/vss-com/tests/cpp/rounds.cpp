@@ -138,6 +138,7 @@ int main(int argc, char **argv) {
     for (; rounds ? done < rounds : GetTickCount64() < until; done++) {
         fact("set", text_of(round_of(volumes, leak)));
         check::at("round");
+        if (done % 50 == 0) fact("course", std::to_string(heap().blocks));
     }
     fact("rounds", std::to_string(done));
     check::at("over");
@@ -149,8 +150,8 @@ int main(int argc, char **argv) {
     check::is("some rounds", done > 0);
     check::is("handles are counted", open > 0);
     check::is("handles", handles() <= open + 8);
-    // Less than one block in two rounds, beside what caches keep.
-    check::is("blocks of the heap", after.blocks <= before.blocks + 64 + done / 2);
+    // Caches and threads come and go; rounds leave nothing, however many there are.
+    check::is("blocks of the heap", after.blocks <= before.blocks + 64);
     check::is("a spy of allocations", spying && spy.calls > 0);
     // oleaut32 keeps some freed strings for later.
     check::is("allocations of COM", spy.blocks <= strings + 16);

@@ -108,6 +108,6 @@ fn are_those_of_the_instant() {
             assert_eq!(mode & 0o777, 0o755, "{folder}");
         }
         assert!(place.copies().is_empty());
-        report.good(13);
+        report.good(14);
     }
 }
