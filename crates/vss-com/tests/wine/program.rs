@@ -1,16 +1,18 @@
 //! A program under Wine, and what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes that comes to an end.
 const LONG: Duration = Duration::from_secs(120);
+
+/// How long a line may take from a program that is over to us.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// A place that `cargo xtask com` named.
 pub(crate) fn setting(name: &str) -> PathBuf {
@@ -109,21 +111,20 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = lines_of(&mut child);
-        let mut errors = child.stderr.take().unwrap();
-        let stderr = thread::spawn(move || {
-            let mut text = String::new();
-            let _ = errors.read_to_string(&mut text);
-            text
-        });
+        let lines = lines_of(child.stdout.take().unwrap());
+        let errors = lines_of(child.stderr.take().unwrap());
         let mut stdin = child.stdin.take().unwrap();
         let mut report = Report::new();
         report
             .facts
             .insert("process".to_owned(), vec![child.id().to_string()]);
+        // The end of the pipe is not waited for: a process of Wine's own that began with the program, and
+        // stays, may hold it.
+        let mut since = Instant::now();
         loop {
-            match lines.recv_timeout(self.limit) {
+            match lines.recv_timeout(AFTERWARDS) {
                 Ok(line) => {
+                    since = Instant::now();
                     report.line(&line);
                     if let Some(place) = line.strip_prefix("at ") {
                         let answer = at(place, &report.facts);
@@ -133,9 +134,14 @@ impl Program {
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    panic!("{} hangs:\n{}", self.name, report.said);
+                    if child.try_wait().unwrap().is_some() {
+                        break;
+                    }
+                    if since.elapsed() > self.limit {
+                        let _ = child.kill();
+                        let _ = child.wait();
+                        panic!("{} hangs:\n{}", self.name, report.said);
+                    }
                 }
             }
         }
@@ -150,16 +156,18 @@ impl Program {
             thread::park_timeout(Duration::from_millis(2));
         }
         report.code = child.wait().unwrap().code();
-        let _ = write!(report.said, "{}", stderr.join().unwrap());
+        while let Ok(line) = errors.recv_timeout(AFTERWARDS) {
+            report.said.push_str(&line);
+            report.said.push('\n');
+        }
         report
     }
 }
 
-fn lines_of(child: &mut Child) -> mpsc::Receiver<String> {
-    let stdout = child.stdout.take().unwrap();
+fn lines_of(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             if send.send(line.trim_end().to_owned()).is_err() {
                 break;
             }
