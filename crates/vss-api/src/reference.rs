@@ -31,9 +31,11 @@ Package `openvss.v1`, gRPC over HTTP/2. On a machine it is served at the socket
 mutual TLS. The proto files, with which clients in other languages are made, are in
 `crates/vss-api/proto`.
 
-A loopback connection begins with the line `openvss-token TOKEN` and a line feed, and HTTP/2 right after
-it. Address and token are the two lines of the file `/run/vss/loopback`, which the daemon writes anew
-at every start.
+A loopback connection begins with the line `openvss-token TOKEN` and a line feed. The daemon answers with
+the line `openvss-answer ANSWER`, as long as its `openvss-denied ` to another token, after which it closes;
+HTTP/2 begins right after the answer. Address, token and answer are the three lines of the file
+`/run/vss/loopback`, which the daemon writes anew at every start. Whoever answers otherwise is not the
+daemon that wrote it.
 
 - **Ids** are GUIDs of 36 characters in lower case, with dashes. Where the null one is legal, the text
   may be empty as well.

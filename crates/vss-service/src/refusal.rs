@@ -9,7 +9,7 @@ pub struct Refusal {
     /// Who called, as far as the system vouches for it: `uid 1000 (alice)`, or the name of a
     /// certificate.
     pub caller: String,
-    /// What was called, as `openvss.v1.Catalogue/ListSets`.
+    /// What was called, as `openvss.v1.Catalogue/ListSets`; `connection` where it did not come to that.
     pub method: String,
     /// The first time.
     pub first: Timestamp,

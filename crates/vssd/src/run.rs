@@ -161,8 +161,9 @@ impl Daemon<'_> {
         }
         if let Some(loopback) = &self.loopback {
             let listener = TcpListener::from_std(loopback.listener.try_clone()?)?;
-            let token = Arc::clone(&loopback.token);
-            doors.spawn(Arc::clone(&keeper).loopback(listener, token, out.clone()));
+            let rendezvous = Arc::clone(&loopback.rendezvous);
+            let server = Arc::clone(server);
+            doors.spawn(Arc::clone(&keeper).loopback(listener, rendezvous, server, out.clone()));
         }
         if let (Some(listener), Some(tls)) = (self.sockets.tcp.take(), self.tls.take()) {
             let listener = TcpListener::from_std(listener)?;

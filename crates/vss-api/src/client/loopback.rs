@@ -1,16 +1,17 @@
-//! Finds a daemon by its rendezvous file, and proves to it that the file may be read.
+//! Finds a daemon by its rendezvous file. Each proves to the other that it may read the file.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use vss_model::{Error, ErrorKind};
 use vss_service::ConnectionLost;
 
-use crate::loopback::{RENDEZVOUS_BYTES, Rendezvous};
+use crate::loopback::{ANSWER_BYTES, RENDEZVOUS_BYTES, Rendezvous, denial};
 
 const HINT: &str = "is vssd running, with [loopback] in its settings? systemctl status vssd";
 
@@ -71,11 +72,28 @@ fn read(path: &Path) -> Result<Rendezvous, Error> {
     Rendezvous::parse(&content).map_err(|error| malformed(path).with_source(error))
 }
 
-/// Connects, and sends the preamble. The file is read anew each time: a daemon that was started again
+/// The error for another line than the answer that the file tells.
+fn no_answer(path: &Path, address: SocketAddr, line: &[u8; ANSWER_BYTES]) -> Error {
+    let what = if line == denial().as_bytes() {
+        "does not take the token"
+    } else {
+        "does not know the answer"
+    };
+    Error::new(
+        ErrorKind::AccessDenied,
+        format!("who listens on {address} {what} in {}", path.display()),
+    )
+    .with_hint(
+        "the file may be of a vssd that has ended: compare its first line with what vssd logs at its start",
+    )
+}
+
+/// Connects, sends the preamble, and takes the answer. The file is read anew each time: a daemon that was started again
 /// has another port and another token.
 ///
 /// # Errors
-/// As [`read`]; the connection is lost where nobody listens.
+/// As [`read`]; the connection is lost where nobody listens; `E_ACCESSDENIED` by who does not take the
+/// token, or does not know the answer.
 pub(super) async fn connect(path: PathBuf) -> Result<TokioIo<TcpStream>, Error> {
     let file = path.clone();
     let rendezvous = tokio::task::spawn_blocking(move || read(&file))
@@ -89,11 +107,16 @@ pub(super) async fn connect(path: PathBuf) -> Result<TokioIo<TcpStream>, Error> 
         stream.set_nodelay(true)?;
         let preamble = rendezvous.token().preamble();
         stream.write_all(preamble.as_bytes()).await?;
-        io::Result::Ok(stream)
+        let mut answer = [0; ANSWER_BYTES];
+        stream.read_exact(&mut answer).await?;
+        io::Result::Ok((stream, answer))
     };
-    let stream = connected
+    let (stream, answer) = connected
         .await
         .map_err(|error| lost(&path, &format!("{address} does not answer"), &error))?;
+    if !rendezvous.is_answer(&answer) {
+        return Err(no_answer(&path, address, &answer));
+    }
     Ok(TokioIo::new(stream))
 }
 
@@ -121,7 +144,7 @@ mod tests {
         };
         assert_eq!(of_kind(folder.path()).0, ErrorKind::InvalidArgument);
         let file = folder.path().join("file");
-        fs::write(&file, "192.0.2.1:1\n".to_owned() + &"0".repeat(64)).unwrap();
+        fs::write(&file, format!("192.0.2.1:1\n{0}\n{0}\n", "0".repeat(64))).unwrap();
         let (kind, text) = of_kind(&file);
         assert_eq!(kind, ErrorKind::InvalidArgument);
         assert!(

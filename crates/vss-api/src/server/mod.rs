@@ -36,7 +36,7 @@ use crate::v1::requester_server::RequesterServer;
 use accepted::Prefaced;
 use access::AccessLayer;
 use hub::Hub;
-use refusals::Refusals;
+use refusals::{CONNECTION, Refusals};
 use serving::Serving;
 use sessions::Sessions;
 
@@ -151,6 +151,12 @@ impl Server {
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.shared.sessions.count()
+    }
+
+    /// Writes down that a caller's connection was closed before it could call anything: it did not show
+    /// that it has backup privilege. Needs a tokio runtime.
+    pub fn turned_away(&self, peer: &Peer) {
+        self.refusals.note(&peer.name, CONNECTION);
     }
 
     /// Serves connections until `stop` resolves. Then it takes no more of them, ends the streams, lets

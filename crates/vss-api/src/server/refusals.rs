@@ -13,6 +13,8 @@ use vss_service::{Refusal, Served};
 const METHODS: &[&str] = &include!(concat!(env!("OUT_DIR"), "/methods.rs"));
 /// The one name of all others.
 const UNKNOWN: &str = "unknown method";
+/// What who was not let in had called.
+pub(crate) const CONNECTION: &str = "connection";
 /// Callers and methods that are told apart between two writes.
 const MOST: usize = 1024;
 /// The caller of what is beyond that.

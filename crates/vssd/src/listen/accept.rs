@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use vss_api::loopback::{PREAMBLE_BYTES, Token};
-use vss_api::server::Accepted;
+use vss_api::loopback::{PREAMBLE_BYTES, Rendezvous, Token, denial};
+use vss_api::server::{Accepted, Server};
 
 use super::connection::Connection;
 use super::table::{Caller, Full, Place, Table};
@@ -90,12 +90,16 @@ impl Doorkeeper {
     pub(crate) async fn loopback(
         self: Arc<Self>,
         listener: TcpListener,
-        token: Arc<Token>,
+        rendezvous: Arc<Rendezvous>,
+        server: Arc<Server>,
         out: mpsc::Sender<Incoming>,
     ) {
         let know = move |keeper: Arc<Self>, stream, address, place| {
-            let token = Arc::clone(&token);
-            async move { keeper.know_token(stream, address, &token, place).await }
+            let (rendezvous, server) = (Arc::clone(&rendezvous), Arc::clone(&server));
+            async move {
+                let known = keeper.know_token(stream, address, &rendezvous, &server, place);
+                known.await
+            }
         };
         self.over_tcp(listener, out, know).await;
     }
@@ -202,20 +206,38 @@ impl Doorkeeper {
         }
     }
 
-    /// Reads the preamble and not a byte more: HTTP/2 begins right after it.
+    /// Reads the preamble and not a byte more, and answers: HTTP/2 begins right after these.
     async fn know_token(
         &self,
         mut stream: TcpStream,
         address: SocketAddr,
-        token: &Token,
+        rendezvous: &Rendezvous,
+        server: &Server,
         place: Place,
     ) -> Option<Accepted<Connection>> {
         // Answers are small, and each of them is waited for.
         let _ = stream.set_nodelay(true);
-        let mut preamble = [0; PREAMBLE_BYTES];
-        let read = timeout(self.handshake, stream.read_exact(&mut preamble)).await;
-        let shown = match read {
-            Ok(Ok(_)) => Token::of_preamble(&preamble),
+        let talk = async {
+            let mut preamble = [0; PREAMBLE_BYTES];
+            stream.read_exact(&mut preamble).await?;
+            let Some(shown) = Token::of_preamble(&preamble) else {
+                return Ok(None);
+            };
+            let is_right = shown.matches(rendezvous.token());
+            let line = if is_right {
+                rendezvous.answer()
+            } else {
+                denial()
+            };
+            stream.write_all(line.as_bytes()).await?;
+            io::Result::Ok(Some(is_right))
+        };
+        let is_right = match timeout(self.handshake, talk).await {
+            Ok(Ok(Some(is_right))) => is_right,
+            Ok(Ok(None)) => {
+                self.refuse_preamble(address, &"it sent something else");
+                return None;
+            }
             Ok(Err(error)) => {
                 self.refuse_preamble(address, &error);
                 return None;
@@ -225,17 +247,12 @@ impl Doorkeeper {
                 return None;
             }
         };
-        let Some(shown) = shown else {
-            self.refuse_preamble(address, &"it sent something else");
+        let peer = access::token(is_right);
+        if !peer.allowed {
+            server.turned_away(&peer);
             return None;
-        };
-        let peer = access::token(shown.matches(token));
-        // Without the token, whoever it is stays one of those that call from this address.
-        let place = match peer.allowed {
-            true => place.known_as(Caller::Token, true),
-            false => Ok(place),
-        };
-        match place {
+        }
+        match place.known_as(Caller::Token, true) {
             Ok(place) => {
                 tracing::debug!(caller = %peer.name, %address, "connected");
                 Some(Accepted::new(Connection::tcp(stream, place), peer))

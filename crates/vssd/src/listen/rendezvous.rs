@@ -24,13 +24,13 @@ const WITH_GROUP: u32 = 0o640;
 #[derive(Debug)]
 pub(crate) struct Loopback {
     pub(crate) listener: TcpListener,
-    pub(crate) token: Arc<Token>,
+    pub(crate) rendezvous: Arc<Rendezvous>,
     file: PathBuf,
     _made: Made,
 }
 
 impl Loopback {
-    /// Listens on a loopback address, and writes a file with the port and a new token, which members of
+    /// Listens on a loopback address, and writes a file with the port and new tokens, which members of
     /// the group may read.
     ///
     /// # Errors
@@ -50,13 +50,13 @@ impl Loopback {
         let listener = bind_tcp(address, "loopback.listen")?;
         unblocking(listener.set_nonblocking(true))?;
         let address = listener.local_addr().map_err(failed)?;
-        let token = new_token().map_err(failed)?;
-        let rendezvous = Rendezvous::new(address, token)?;
+        let token = || new_token().map_err(failed);
+        let rendezvous = Rendezvous::new(address, token()?, token()?)?;
         only_an_old_one(file)?;
         let made = write(file, &rendezvous, group).map_err(failed)?;
         Ok(Self {
             listener,
-            token: Arc::new(rendezvous.token().clone()),
+            rendezvous: Arc::new(rendezvous),
             file: file.to_owned(),
             _made: made,
         })

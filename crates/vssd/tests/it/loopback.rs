@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{ErrorKind as IoError, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::thread;
 
 use rustix::process::Signal;
 use vss_api::client::{Client, Endpoint, TlsFiles};
@@ -37,15 +38,15 @@ fn connect(place: &Place) -> Result<Client, Error> {
     Client::connect(&Endpoint::parse(&text, TlsFiles::default())?)
 }
 
-/// What the file holds: address and token.
-fn held(place: &Place) -> (String, String) {
+/// What the file holds: address, token and answer.
+fn held(place: &Place) -> [String; 3] {
     let text = fs::read_to_string(file(place)).unwrap();
-    let (address, token) = text.trim_end().split_once('\n').unwrap();
-    (address.to_owned(), token.to_owned())
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.try_into().unwrap()
 }
 
 fn dial(place: &Place) -> TcpStream {
-    let stream = TcpStream::connect(held(place).0).unwrap();
+    let stream = TcpStream::connect(held(place)[0].clone()).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
@@ -64,7 +65,7 @@ fn rest(stream: &mut TcpStream) -> Vec<u8> {
 fn a_set_lives_its_whole_life_over_loopback() {
     let (place, daemon) = serving("");
     let line = daemon.said("Serving");
-    assert!(line.contains(&held(&place).0), "{line}");
+    assert!(line.contains(&held(&place)[0]), "{line}");
     assert!(line.contains(&file(&place).display().to_string()), "{line}");
     let client = connect(&place).unwrap();
     disks::with_table(&place, &client, "db");
@@ -94,29 +95,81 @@ fn a_set_lives_its_whole_life_over_loopback() {
 #[test]
 fn a_wrong_token_is_refused_and_on_record() {
     let (place, daemon) = serving("");
-    let (address, token) = held(&place);
+    let [address, token, answer] = held(&place);
     let ours = place.path("mine");
-    fs::write(&ours, format!("{address}\n{WRONG}\n")).unwrap();
-    let client = Client::connect(&Endpoint::Loopback(ours.clone())).unwrap();
-    let refused = client.luns().unwrap_err();
+    fs::write(&ours, format!("{address}\n{WRONG}\n{answer}\n")).unwrap();
+    let refused = Client::connect(&Endpoint::Loopback(ours.clone())).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::AccessDenied);
     assert!(!is_connection_lost(&refused));
+    assert!(refused.chain().contains("does not take the token"));
     let other = place.client();
     let recorded = || {
         let refusals = other.refusals(10).unwrap();
-        let of = |one: &&vss_service::Refusal| one.caller.contains("wrong token");
+        let of = |one: &&vss_service::Refusal| {
+            one.caller.contains("wrong token") && one.method == "connection"
+        };
         refusals.iter().filter(of).map(|one| one.count).sum::<u64>()
     };
     assert!(eventually(|| recorded() == 1));
     // The control: with the right one in the same file a new client is served.
-    fs::write(&ours, format!("{address}\n{token}\n")).unwrap();
+    fs::write(&ours, format!("{address}\n{token}\n{answer}\n")).unwrap();
     let client = Client::connect(&Endpoint::Loopback(ours)).unwrap();
     assert!(client.luns().unwrap().is_empty());
     assert_eq!(recorded(), 1);
     for line in daemon.log() {
-        assert!(!line.contains(&token), "the log tells the token");
+        let is_secret = line.contains(&token) || line.contains(&answer);
+        assert!(!is_secret, "the log tells the tokens");
     }
     daemon.stop();
+}
+
+/// After a crash the file is still there, and anybody may take the port.
+#[test]
+fn who_answers_in_place_of_the_daemon_is_not_believed() {
+    let (place, mut daemon) = serving("");
+    let [address, token, answer] = held(&place);
+    daemon.signal(Signal::KILL);
+    daemon.end();
+    let listener = TcpListener::bind(&address).unwrap();
+    let lines = [
+        String::new(),
+        format!("openvss-answer {token}\n"),
+        format!("openvss-denied {WRONG}\n"),
+        format!("openvss-answer {}\n", answer.to_uppercase()),
+        "\0".repeat(1 << 16),
+        // The control: only the daemon could say this.
+        format!("openvss-answer {answer}\n"),
+    ];
+    let count = lines.len();
+    let impostor = thread::spawn(move || {
+        for line in lines {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut preamble = vec![0; "openvss-token ".len() + 64 + 1];
+            stream.read_exact(&mut preamble).unwrap();
+            // Who has seen enough of it may be gone.
+            let _ = stream.write_all(line.as_bytes());
+            let _ = stream.shutdown(Shutdown::Write);
+            let mut asked = Vec::new();
+            let _ = stream.read_to_end(&mut asked);
+            let is_answer = line.contains(&answer);
+            assert_eq!(asked.is_empty(), !is_answer, "{line:?}");
+        }
+    });
+    let ask = || connect(&place).and_then(|client| client.status());
+    let errors: Vec<Error> = (0..count).map(|_| ask().unwrap_err()).collect();
+    impostor.join().unwrap();
+    let denied: Vec<bool> = errors
+        .iter()
+        .map(|error| error.kind() == ErrorKind::AccessDenied)
+        .collect();
+    assert_eq!(denied, [false, true, true, true, true, false]);
+    for error in errors {
+        assert_ne!(
+            is_connection_lost(&error),
+            error.kind() == ErrorKind::AccessDenied
+        );
+        assert!(error.hint().is_some(), "{}", error.chain());
+    }
 }
 
 #[test]
@@ -146,7 +199,7 @@ fn a_daemon_that_starts_again_is_found_again() {
     let (place, mut daemon) = serving("");
     let client = connect(&place).unwrap();
     client.status().unwrap();
-    let (_, first) = held(&place);
+    let [_, first, answer] = held(&place);
     daemon.signal(Signal::KILL);
     daemon.end();
     // Its file is still there, and leads nowhere.
@@ -156,7 +209,11 @@ fn a_daemon_that_starts_again_is_found_again() {
     assert!(lost(&connect(&place).unwrap_err()));
     let daemon = place.start();
     assert!(eventually(|| client.status().is_ok()));
-    assert_ne!(held(&place).1, first, "the token is new at every start");
+    let [_, second, other] = held(&place);
+    assert!(
+        second != first && other != answer,
+        "they are new at every start"
+    );
     daemon.stop();
     // The file is gone.
     assert!(lost(&client.status().unwrap_err()));
@@ -172,7 +229,7 @@ fn a_connection_that_says_nothing_is_closed_in_time() {
     daemon.said("it took too long");
     // A preamble is not enough.
     let mut stream = dial(&place);
-    let token = held(&place).1;
+    let [_, token, _] = held(&place);
     stream
         .write_all(format!("openvss-token {token}\n").as_bytes())
         .unwrap();
@@ -186,7 +243,7 @@ fn a_preamble_may_come_in_pieces() {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let (place, daemon) = serving("[limits]\npreface_seconds = 3600\n");
-    let preamble = format!("openvss-token {}\n", held(&place).1);
+    let preamble = format!("openvss-token {}\n", held(&place)[1]);
     let mut all = preamble.into_bytes();
     all.extend_from_slice(PREFACE);
     all.extend_from_slice(&SETTINGS);
@@ -194,6 +251,10 @@ fn a_preamble_may_come_in_pieces() {
     for byte in all {
         stream.write_all(&[byte]).unwrap();
     }
+    let mut answer = [0; "openvss-answer ".len() + 64 + 1];
+    stream.read_exact(&mut answer).unwrap();
+    let wanted = format!("openvss-answer {}\n", held(&place)[2]);
+    assert_eq!(answer, wanted.as_bytes());
     // HTTP/2 answers with settings of its own.
     let mut frame = [0; 9];
     stream.read_exact(&mut frame).unwrap();
@@ -205,7 +266,7 @@ fn a_preamble_may_come_in_pieces() {
 #[test]
 fn garbage_is_closed_at_once() {
     let (place, daemon) = serving("[limits]\npreface_seconds = 3600\n");
-    let token = held(&place).1;
+    let [_, token, _] = held(&place);
     for line in [
         // One byte too many, and the same in upper case.
         format!("openvss-token {token}0\n"),
@@ -220,7 +281,7 @@ fn garbage_is_closed_at_once() {
     daemon.said("it sent something else");
     let mut short = dial(&place);
     short.write_all(b"openvss-token").unwrap();
-    short.shutdown(std::net::Shutdown::Write).unwrap();
+    short.shutdown(Shutdown::Write).unwrap();
     assert!(rest(&mut short).is_empty());
     assert!(connect(&place).unwrap().status().is_ok());
     for line in daemon.log() {
