@@ -61,18 +61,29 @@ struct Creation {
     service: &'static str,
     /// Who asked the service, if that is another process.
     client: Option<Child>,
+    /// What all of them say.
+    log: PathBuf,
 }
 
 impl Creation {
     /// The service below its tracer, and its keeper, once both are there.
-    fn service_and_keeper(&self) -> (u32, u32) {
+    fn service_and_keeper(&mut self) -> (u32, u32) {
         let mut found = None;
-        until("a keeper", || {
+        until("a keeper, or the end", || {
             found = child_of(self.tracer.id(), self.service)
                 .and_then(|service| Some((service, child_of(service, "vss-keeper")?)));
-            found.is_some()
+            found.is_some() || self.is_over()
         });
-        found.unwrap()
+        found.unwrap_or_else(|| {
+            let said = fs::read_to_string(&self.log);
+            panic!("no keeper was seen: {said:?}")
+        })
+    }
+
+    /// Whether the one whose creation it is has ended.
+    fn is_over(&mut self) -> bool {
+        let creator = self.client.as_mut().unwrap_or(&mut self.tracer);
+        creator.try_wait().unwrap().is_some()
     }
 
     /// Waits for its end; whether somebody was told that the set is there.
@@ -86,8 +97,8 @@ impl Creation {
     }
 }
 
-/// Runs a program in which ioctls take their time.
-fn traced(program: &Command) -> Child {
+/// Runs a program in which ioctls take their time; what it says is added to a file.
+fn traced(program: &Command, log: &Path) -> Child {
     Command::new("strace")
         .args([
             "-f",
@@ -101,10 +112,15 @@ fn traced(program: &Command) -> Child {
         ])
         .arg(program.get_program())
         .args(program.get_args())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdout(appended(log))
+        .stderr(appended(log))
         .spawn()
         .unwrap()
+}
+
+fn appended(log: &Path) -> Stdio {
+    let file = fs::File::options().create(true).append(true).open(log);
+    Stdio::from(file.unwrap())
 }
 
 const PLACES: [&str; 2] = ["/mnt/a", "/mnt/b"];
@@ -141,12 +157,15 @@ impl Scene {
 
     /// Starts a creation, in the service that is to be hit if one is.
     fn create(&self, victim: Option<Victim>) -> Creation {
+        let log = self.world.path("creation.log");
+        fs::write(&log, "").unwrap();
         if victim != Some(Victim::Daemon) {
             let create = self.world.command(&[&["create"], &PLACES[..]].concat());
             return Creation {
-                tracer: traced(&create),
+                tracer: traced(&create, &log),
                 service: "vss",
                 client: None,
+                log,
             };
         }
         let socket = self.world.path("run/vssd.sock");
@@ -159,21 +178,22 @@ impl Scene {
         vssd.arg("--config").arg(settings);
         vssd.arg("--state").arg(self.world.path("."));
         vssd.arg("--socket").arg(&socket);
-        let tracer = traced(&vssd);
+        let tracer = traced(&vssd, &log);
         wait_until("the daemon's socket", || socket.exists());
         let client = Command::new(env!("CARGO_BIN_EXE_vss"))
             .arg("--connect")
             .arg(format!("unix:{}", socket.display()))
             .arg("create")
             .args(PLACES)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(appended(&log))
+            .stderr(appended(&log))
             .spawn()
             .unwrap();
         Creation {
             tracer,
             service: "vssd",
             client: Some(client),
+            log,
         }
     }
 
@@ -320,7 +340,7 @@ fn kill(pid: u32) {
 
 /// Waits actively: the moments are short, and this shall hit them.
 fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(300);
     while !condition() {
         assert!(Instant::now() < end, "waited for {what} in vain");
         std::thread::yield_now();
