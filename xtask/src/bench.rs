@@ -12,6 +12,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let mut arguments = arguments.to_vec();
     let quick = take_flag(&mut arguments, "--quick");
     let only = take_option(&mut arguments, "--only")?;
+    let disks = take_option(&mut arguments, "--disks")?;
     // The caller's folder, not the repository's, is what a relative path refers to.
     let dir = take_option(&mut arguments, "--dir")?
         .map_or_else(|| target_dir().join("bench"), PathBuf::from);
@@ -54,6 +55,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     if quick {
         bench.arg("--quick");
+    }
+    if let Some(disks) = disks {
+        bench.arg("--disks").arg(disks);
     }
     if let Some(only) = only {
         bench.arg("--only").arg(only);

@@ -68,7 +68,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "bench",
-        arguments: "[--quick] [--dir DIR] [--out FILE] [--only CASE]",
+        arguments: "[--quick] [--dir DIR] [--out FILE] [--only CASE] [--disks N]",
         about: "measures the release build against its goals; writes bench-result.json",
         run: bench::run,
     },

@@ -23,8 +23,8 @@ pub(crate) struct Args {
     pub(crate) quick: bool,
     /// The one case to run.
     only: Option<String>,
-    /// The one number of disks to break, to look closer at it.
-    disks: Option<usize>,
+    /// The one number of disks to break or volumes to copy, to look closer at it.
+    pub(crate) disks: Option<usize>,
 }
 
 impl Args {

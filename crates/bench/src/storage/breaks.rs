@@ -40,13 +40,13 @@ struct Measured {
 
 pub(super) fn run(rig: &Rig, extent: Extent) -> Result<()> {
     let (mut rows, mut typed_rows, mut step_rows) = (Vec::new(), Vec::new(), Vec::new());
-    for &disks in DISKS {
+    for &disks in DISKS.iter().filter(|disks| extent.wants_breaks(**disks)) {
         let names = rig.disks.get(..disks).ok_or("too few disks")?;
         let mut measured = Measured {
             commands: vec![Times::default(); TYPED.len()],
             ..Measured::default()
         };
-        for number in 0..extent.rounds() {
+        for number in 0..extent.rounds(disks) {
             if number.is_multiple_of(2) {
                 ours(rig, names, &mut measured)?;
                 theirs(rig, names, &mut measured)?;

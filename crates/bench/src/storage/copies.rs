@@ -75,20 +75,22 @@ impl Rounds {
 
 pub(super) fn run(rig: &Rig, extent: Extent) -> Result<()> {
     let mut rows = Vec::new();
-    for &volumes in extent.copies() {
+    for volumes in extent.copies() {
         let chosen = rig.mounted.get(..volumes).ok_or("too few volumes")?;
         let files: Vec<PathBuf> = chosen.iter().map(|(_, place)| place.join("load")).collect();
         let mut writers = Writers::start(&files)?;
         let mut all: Vec<(Way, Rounds)> = WAYS.map(|way| (way, Rounds::default())).into();
         // What a writer waits when nothing is copied but as many programs run: there is one processor.
         let mut idle = Times::default();
-        for number in 0..extent.rounds() {
+        for number in 0..extent.rounds(volumes) {
             // The first in line changes, so that nobody always follows the same one.
             for step in 0..WAYS.len() {
                 let (way, rounds) = all
                     .get_mut((number + step) % WAYS.len())
                     .ok_or("no such way")?;
-                rounds.0.push(one(rig, *way, chosen, &mut writers)?);
+                let round = one(rig, *way, chosen, &mut writers)?;
+                println!("{volumes} volumes, {way:?}: {}", words(round.total));
+                rounds.0.push(round);
             }
             let (gap, ()) = writers.held(|_| {
                 for (name, _) in chosen {

@@ -30,6 +30,8 @@ pub(crate) const COMMAND: &str = "storage-guest";
 const MEMORY_MIB: u32 = 4096;
 /// How long the machine may run.
 const LIMIT: Duration = Duration::from_secs(3600);
+/// Volumes of a large database; four times as many are the most that are measured.
+const MANY: usize = 8;
 
 /// Boots the machine and hears what it measured.
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
@@ -49,6 +51,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     ];
     if args.quick {
         command.push("--quick".into());
+    }
+    if let Some(disks) = args.disks {
+        command.push("--disks".into());
+        command.push(disks.to_string().into());
     }
     let mut values = Vec::new();
     let mut machine = Setup::default()
@@ -91,20 +97,33 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
 struct Extent {
     quick: bool,
     udev: bool,
+    /// The one number of volumes and disks.
+    only: Option<usize>,
 }
 
 impl Extent {
-    fn rounds(self) -> usize {
-        if self.quick { 3 } else { 5 }
+    /// How often each number of volumes is measured: many volumes take minutes each time.
+    fn rounds(self, volumes: usize) -> usize {
+        match (self.quick, volumes > MANY) {
+            (true, true) => 1,
+            (true, false) => 3,
+            (false, _) => 5,
+        }
     }
 
     /// Numbers of volumes to copy.
-    fn copies(self) -> &'static [usize] {
-        if self.quick && self.udev {
-            &[1, 8]
-        } else {
-            &[1, 8, 32]
-        }
+    fn copies(self) -> Vec<usize> {
+        let all = [1, MANY, 4 * MANY];
+        let wanted = |volumes: &usize| match self.only {
+            Some(only) => *volumes == only,
+            None => *volumes <= MANY || !(self.quick && self.udev),
+        };
+        all.into_iter().filter(wanted).collect()
+    }
+
+    /// Whether breaks of that many disks are measured.
+    fn wants_breaks(self, disks: usize) -> bool {
+        self.only.is_none_or(|only| only == disks)
     }
 
     /// Whether this is how hosts are.
@@ -122,13 +141,18 @@ pub(crate) fn inside(words: &[OsString]) -> Result<()> {
     guest::in_lab();
     let (vss, options) = words.split_first().ok_or("where is vss?")?;
     let quick = options.iter().any(|word| word == "--quick");
-    let most = Extent { quick, udev: false }.copies();
+    let only = options.iter().skip_while(|word| *word != "--disks").nth(1);
+    let only = only
+        .map(|number| number.to_string_lossy().parse())
+        .transpose()?;
+    let extent = |udev| Extent { quick, udev, only };
+    let most = extent(false).copies();
     let rig = Rig::new(Path::new(vss), most.iter().copied().max().unwrap_or(1))?;
     for udev in [true, false] {
         if !udev {
             guest::without_udev();
         }
-        let extent = Extent { quick, udev };
+        let extent = extent(udev);
         copies::run(&rig, extent)?;
         breaks::run(&rig, extent)?;
     }
