@@ -180,6 +180,9 @@ fn jobs_of(package: &str, filter: Option<&str>) -> Result<Vec<Job>, Failure> {
             parts(&list)
         }
     };
+    if parts.is_empty() {
+        return failed(format!("package {package} has no tests in tests/lab"));
+    }
     let job = |filter| Job {
         package: package.to_owned(),
         program: program.clone(),

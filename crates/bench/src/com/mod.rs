@@ -21,7 +21,7 @@ use crate::echo::{Echo, Line};
 use crate::machine;
 use crate::measure::{Times, settle};
 use crate::report::{Report, table};
-use crate::socket::daemon::Daemon;
+use crate::socket::daemon::{self, Daemon};
 use crate::socket::latency::micros;
 use crate::socket::side::{KEEP_IDENTITY, Side, break_one};
 
@@ -185,11 +185,9 @@ pub(crate) fn run(args: &Args, place: &Path, report: &mut Report) -> Result<()> 
         report.skip("com", "there are no programs for Windows, or no Wine");
         return Ok(());
     };
-    let vssd = std::env::current_exe()?.with_file_name("vssd");
-    if !vssd.is_file() {
-        report.skip("com", "there is no vssd beside vss-bench");
+    let Some(vssd) = daemon::program("com", report)? else {
         return Ok(());
-    }
+    };
     let place = place.join("com");
     std::fs::create_dir(&place)?;
     let load = machine::load();

@@ -9,11 +9,22 @@ use std::time::{Duration, Instant};
 use vss_api::client::{Client, Endpoint};
 
 use crate::Result;
+use crate::report::Report;
 use crate::socket::process::Cpu;
 
 /// Longer than any start takes.
 const START_LIMIT: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(2);
+
+/// The `vssd` beside this program; a case that cannot be measured without it is skipped by its name.
+pub(crate) fn program(case: &str, report: &mut Report) -> Result<Option<PathBuf>> {
+    let vssd = std::env::current_exe()?.with_file_name("vssd");
+    if vssd.is_file() {
+        return Ok(Some(vssd));
+    }
+    report.skip(case, "there is no vssd beside vss-bench");
+    Ok(None)
+}
 
 /// The running program; killed on drop.
 pub(crate) struct Daemon {

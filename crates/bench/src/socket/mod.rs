@@ -61,11 +61,9 @@ impl Pair {
 }
 
 pub(crate) fn run(args: &Args, place: &Path, report: &mut Report) -> Result<()> {
-    let vssd = std::env::current_exe()?.with_file_name("vssd");
-    if !vssd.is_file() {
-        report.skip("socket", "there is no vssd beside vss-bench");
+    let Some(vssd) = daemon::program("socket", report)? else {
         return Ok(());
-    }
+    };
     let place = place.join("socket");
     std::fs::create_dir(&place)?;
     let load = machine::load();

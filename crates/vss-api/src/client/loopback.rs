@@ -88,8 +88,8 @@ fn no_answer(path: &Path, address: SocketAddr, line: &[u8; ANSWER_BYTES]) -> Err
     )
 }
 
-/// Connects, sends the preamble, and takes the answer. The file is read anew each time: a daemon that was started again
-/// has another port and another token.
+/// Connects, sends the preamble, and takes the answer. The file is read anew each time: a daemon that was
+/// started again has another port and other tokens.
 ///
 /// # Errors
 /// As [`read`]; the connection is lost where nobody listens; `E_ACCESSDENIED` by who does not take the
