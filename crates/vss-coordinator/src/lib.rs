@@ -28,7 +28,7 @@ pub use catalogue::CatalogueReader;
 pub use coordinator::{Caller, Coordinator};
 pub use host::{
     AtRest, Disk, FileSystemAtRest, Freezing, Ground, Hold, HoldState, Host, HostDisk, LinuxHost,
-    Released,
+    Quiet, Released,
 };
 pub use job::Job;
 pub use providers::AnyProvider;

@@ -11,6 +11,7 @@ use vss_service::{AuditRecord, DiskReport, OperationKind};
 
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
+use crate::host::Quiet;
 use crate::intent::{Intent, UndoDisk};
 use crate::job::{Job, OperationHead};
 use crate::operations::Admission;
@@ -313,7 +314,8 @@ fn carry_out(
     disks: &[UndoDisk],
     mut audit: AuditRecord,
 ) -> Result<AuditRecord, Error> {
-    let results = parallel::map(disks, |disk| write(engine, presented, disk));
+    let quiet = Quiet::default();
+    let results = parallel::map(disks, |disk| write(engine, presented, disk, &quiet));
     let mut first = None;
     for (disk, result) in disks.iter().zip(results) {
         if let Err(error) = result {
@@ -324,7 +326,7 @@ fn carry_out(
     if first.is_some() {
         // On every disk or on none.
         let backs = parallel::map(disks, |disk| {
-            write_patch(engine, presented, disk, &disk.patch.inverse())
+            write_patch(engine, presented, disk, &disk.patch.inverse(), &quiet)
         });
         for (disk, back) in disks.iter().zip(backs) {
             if let Err(error) = back {
@@ -354,8 +356,13 @@ fn carry_out(
     first.map_or(Ok(audit), Err)
 }
 
-fn write(engine: &Engine, presented: &[Presented], disk: &UndoDisk) -> Result<(), Error> {
-    let device = write_patch(engine, presented, disk, &disk.patch)?;
+fn write(
+    engine: &Engine,
+    presented: &[Presented],
+    disk: &UndoDisk,
+    quiet: &Quiet,
+) -> Result<(), Error> {
+    let device = write_patch(engine, presented, disk, &disk.patch, quiet)?;
     if let Some(read_only) = disk.read_only {
         let access = if read_only {
             Access::ReadOnly
@@ -378,6 +385,7 @@ fn write_patch(
     presented: &[Presented],
     disk: &UndoDisk,
     patch: &Patch,
+    quiet: &Quiet,
 ) -> Result<PathBuf, Error> {
     let device = presented
         .iter()
@@ -386,7 +394,7 @@ fn write_patch(
         .ok_or_else(|| failed("find", disk))?;
     let open = engine
         .host
-        .open_for_update(&device)
+        .open_for_update(&device, quiet)
         .map_err(|error| failed("open", disk).with_source(error))?;
     patch
         .apply(&*open)

@@ -15,6 +15,7 @@ use vss_service::{
 
 use super::run::{Ending, bystanders, look, stage};
 use crate::engine::Engine;
+use crate::host::Quiet;
 use crate::job::Job;
 use crate::parallel;
 use crate::providers;
@@ -36,20 +37,25 @@ struct Run<'a> {
 }
 
 /// Where the LUNs of the set are now, told by their page 0x83 identifiers.
-pub(super) struct Devices(HashMap<String, Presented>);
+pub(super) struct Devices<'a> {
+    presented: HashMap<String, Presented>,
+    quiet: &'a Quiet,
+}
 
-impl Devices {
-    pub(super) fn find(set: &SetRecord, presented: &[Presented]) -> Self {
-        Self(
-            set.luns
+impl<'a> Devices<'a> {
+    pub(super) fn find(set: &SetRecord, presented: &[Presented], quiet: &'a Quiet) -> Self {
+        Self {
+            presented: set
+                .luns
                 .iter()
                 .filter_map(|lun| Some((lun.name.clone(), find(presented, lun)?.clone())))
                 .collect(),
-        )
+            quiet,
+        }
     }
 
     fn get(&self, lun: &LunRecord) -> Result<&Presented, Error> {
-        self.0.get(&lun.name).ok_or_else(|| {
+        self.presented.get(&lun.name).ok_or_else(|| {
             Error::new(
                 ErrorKind::Unexpected,
                 format!("LUN {} is not visible on this host any more", lun.name),
@@ -64,13 +70,14 @@ pub(super) fn convert(
     plan: &BreakPlan,
     job: Option<&Job>,
     audit: &mut AuditRecord,
+    quiet: &Quiet,
 ) -> Ending {
     let all = plan.flags.identity() == IdentityRevert::All;
     // A disk may have arrived since the plan was made.
     let clock = engine.host.monotonic();
     let looked = world::presented(&engine.providers).and_then(|presented| {
         let blocked = collisions(engine, set, plan, &presented)?;
-        Ok((Devices::find(set, &presented), blocked))
+        Ok((Devices::find(set, &presented, quiet), blocked))
     });
     let (devices, blocked) = match looked {
         Ok(found) => found,
@@ -231,14 +238,19 @@ fn wants_original(disk: &DiskPlan) -> bool {
     )
 }
 
-fn write(engine: &Engine, devices: &Devices, lun: &LunRecord, patch: &Patch) -> Result<(), Error> {
+fn write(
+    engine: &Engine,
+    devices: &Devices<'_>,
+    lun: &LunRecord,
+    patch: &Patch,
+) -> Result<(), Error> {
     if patch.is_empty() {
         return Ok(());
     }
     let device = &devices.get(lun)?.lun.device;
     let disk = engine
         .host
-        .open_for_update(device)
+        .open_for_update(device, devices.quiet)
         .map_err(|error| failed("open", lun, device).with_source(error))?;
     patch
         .apply(&*disk)
@@ -257,7 +269,7 @@ fn failed(step: &str, lun: &LunRecord, device: &Path) -> Error {
 /// one is restored and the rest is written (spec: break §4.4).
 fn write_planned(
     engine: &Engine,
-    devices: &Devices,
+    devices: &Devices<'_>,
     disk: &DiskPlan,
     lun: &LunRecord,
     insist: bool,
@@ -291,7 +303,7 @@ fn write_planned(
 }
 
 /// True when the disk is neither before, nor after, nor in the middle of this patch.
-fn is_foreign(engine: &Engine, devices: &Devices, lun: &LunRecord, patch: &Patch) -> bool {
+fn is_foreign(engine: &Engine, devices: &Devices<'_>, lun: &LunRecord, patch: &Patch) -> bool {
     devices
         .get(lun)
         .ok()
@@ -300,7 +312,7 @@ fn is_foreign(engine: &Engine, devices: &Devices, lun: &LunRecord, patch: &Patch
 }
 
 /// Takes the identity back from a disk and leaves the rest of the break on it.
-fn fall_back(engine: &Engine, devices: &Devices, run: &mut Run<'_>, why: &str) {
+fn fall_back(engine: &Engine, devices: &Devices<'_>, run: &mut Run<'_>, why: &str) {
     if matches!(run.written, Ok(Written::Planned)) {
         run.written = write(engine, devices, run.lun, &run.disk.patch.inverse())
             .and_then(|()| write(engine, devices, run.lun, &run.disk.fallback))
@@ -313,7 +325,7 @@ pub(super) fn roll_back(
     engine: &Engine,
     set: &SetRecord,
     plan: &BreakPlan,
-    devices: &Devices,
+    devices: &Devices<'_>,
     error: Error,
 ) -> Ending {
     match take_back(engine, set, plan, devices) {
@@ -339,7 +351,7 @@ pub(super) fn take_back(
     engine: &Engine,
     set: &SetRecord,
     plan: &BreakPlan,
-    devices: &Devices,
+    devices: &Devices<'_>,
 ) -> Result<(), Error> {
     parallel::map(&plan.disks, |disk| {
         match set.luns.iter().find(|lun| lun.name == disk.lun) {
@@ -386,7 +398,11 @@ fn make_lasting(
 }
 
 /// Sets the device's own read-only state and checks by reading back (step 7e). Gives who it is now.
-fn complete(engine: &Engine, devices: &Devices, run: &Run<'_>) -> Result<Option<Identity>, Error> {
+fn complete(
+    engine: &Engine,
+    devices: &Devices<'_>,
+    run: &Run<'_>,
+) -> Result<Option<Identity>, Error> {
     if run.written.is_err() {
         return Ok(None);
     }

@@ -11,6 +11,7 @@ use super::run::{self, BreakRequest, conclude, disk_reports, mask};
 use crate::catalogue::JournalEntry;
 use crate::copies;
 use crate::engine::Engine;
+use crate::host::Quiet;
 use crate::job::{Job, JobFailure, OperationHead};
 use crate::operations::Listeners;
 use crate::world::{self, find};
@@ -63,12 +64,13 @@ pub(crate) fn recover(
         };
         has_begun(engine, disk, found)
     });
+    let quiet = Quiet::default();
     if begun && !is_overtaken(engine, set, plan, &presented)? {
-        let ending = convert(engine, set, plan, None, &mut audit);
+        let ending = convert(engine, set, plan, None, &mut audit, &quiet);
         return conclude(engine, set, ending, audit);
     }
     if begun {
-        take_back(engine, set, plan, &Devices::find(set, &presented))?;
+        take_back(engine, set, plan, &Devices::find(set, &presented, &quiet))?;
     }
     let request = BreakRequest {
         operation: entry.operation,

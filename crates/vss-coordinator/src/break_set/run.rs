@@ -19,6 +19,7 @@ use super::plan::{BreakFacts, DiskFacts, given, plan_break};
 use crate::catalogue::JournalEntry;
 use crate::copies;
 use crate::engine::Engine;
+use crate::host::Quiet;
 use crate::intent::Intent;
 use crate::job::{Job, JobFailure};
 use crate::parallel;
@@ -92,7 +93,9 @@ pub(crate) fn run(
     audit.flags = Some(request.flags);
     audit.recovered = request.recovered;
     job.set_disks(request.set.luns.iter().map(|lun| lun.name.clone()));
-    let ending = match attempt(engine, request, job, &mut audit) {
+    // Until the end is on record.
+    let quiet = Quiet::default();
+    let ending = match attempt(engine, request, job, &mut audit, &quiet) {
         Ok(ending) => ending,
         Err(JobFailure::Cancelled) => {
             audit.code = vss_model::ResultCode::VSS_S_ASYNC_CANCELLED;
@@ -126,6 +129,7 @@ fn attempt(
     request: &BreakRequest,
     job: &Job,
     audit: &mut AuditRecord,
+    quiet: &Quiet,
 ) -> Result<Ending, JobFailure> {
     let BreakRequest {
         operation,
@@ -185,7 +189,7 @@ fn attempt(
     if let Err(error) = notify(engine, set, &plan, audit) {
         return Ok(Ending::stays(error));
     }
-    Ok(convert(engine, set, &plan, Some(job), audit))
+    Ok(convert(engine, set, &plan, Some(job), audit, quiet))
 }
 
 /// Finds the set's disks and everything else that the host can see (step 3).

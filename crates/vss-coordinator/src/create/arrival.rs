@@ -12,6 +12,7 @@ use vss_service::{AuditRecord, DiskReport, DiskStage, LunRecord};
 use super::import::ImportPlan;
 use super::{ArrivedDisk, CreateRequest, SourceLun, plan_import};
 use crate::engine::{Claim, Engine};
+use crate::host::Quiet;
 use crate::job::Job;
 use crate::parallel;
 use crate::providers;
@@ -194,12 +195,14 @@ pub(super) fn import(
     audit.step("look at the copies", engine.host.monotonic() - clock);
 
     let clock = engine.host.monotonic();
+    // Not longer: whoever takes the set back has to put the copies away.
+    let quiet = Quiet::default();
     let work: Vec<(&Arrival<'_>, &ImportPlan)> = arrivals.iter().zip(&plans).collect();
     parallel::map(&work, |(arrival, plan)| {
         job.disk_stage(&arrival.pair.source.name, DiskStage::Working);
         let disk = engine
             .host
-            .open_for_update(&arrival.device)
+            .open_for_update(&arrival.device, &quiet)
             .map_err(|error| failed("open", &arrival.device).with_source(error))?;
         plan.patch
             .apply(&*disk)
@@ -214,6 +217,7 @@ pub(super) fn import(
     })
     .into_iter()
     .collect::<Result<(), Error>>()?;
+    drop(quiet);
     audit.step("write the identities", engine.host.monotonic() - clock);
 
     let records = work

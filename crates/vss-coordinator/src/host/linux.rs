@@ -13,7 +13,7 @@ use vss_model::{Error, SnapshotId, Timestamp};
 use vss_sys::{Lease, LeaseError, block, break_time};
 
 use super::{
-    AtRest, COPY_NAMES, Disk, Ground, Hold, HoldState, Host, HostDisk, disks, keeper, mounts,
+    AtRest, COPY_NAMES, Disk, Ground, Hold, HoldState, Host, HostDisk, Quiet, disks, keeper, mounts,
 };
 
 /// Write permissions of owner, group and others.
@@ -57,27 +57,23 @@ impl Host for LinuxHost {
         Ok(Box::new(File::open(device)?))
     }
 
-    fn open_for_update(&self, device: &Path) -> io::Result<Disk> {
+    fn open_for_update(&self, device: &Path, quiet: &Quiet) -> io::Result<Disk> {
         let open = || OpenOptions::new().read(true).write(true).open(device);
-        if !self.is_read_only(device)? {
-            let disk = open()?;
-            return Ok(if is_block_device(device)? {
-                Box::new(Block {
-                    disk,
-                    read_only: false,
-                })
-            } else {
-                Box::new(disk)
-            });
-        }
+        let read_only = self.is_read_only(device)?;
         if is_block_device(device)? {
-            // The flag is looked at when a write arrives, so it must stay off while we write.
-            let reader = File::open(device)?;
-            block::set_read_only(&reader, false)?;
-            return Ok(Box::new(Block {
+            if read_only {
+                // The flag is looked at when a write arrives, so it must stay off while we write.
+                block::set_read_only(&File::open(device)?, false)?;
+            }
+            let disk = Block {
                 disk: open()?,
-                read_only: true,
-            }));
+                read_only,
+            };
+            quiet.keep(&disk.disk)?;
+            return Ok(Box::new(disk));
+        }
+        if !read_only {
+            return Ok(Box::new(open()?));
         }
         match open() {
             // Root is not bound by permissions.

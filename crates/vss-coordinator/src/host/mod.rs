@@ -7,6 +7,7 @@ mod disks;
 mod keeper;
 mod linux;
 mod mounts;
+mod quiet;
 mod rest;
 
 use std::io;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use vss_model::{Error, SnapshotId, Timestamp};
 
 pub use linux::LinuxHost;
+pub use quiet::Quiet;
 pub use rest::{AtRest, FileSystemAtRest, Freezing, Ground, Released};
 
 /// Where copies that are block devices have their names.
@@ -84,11 +86,12 @@ pub trait Host: Send + Sync {
     /// As `open(2)`.
     fn open(&self, device: &Path) -> io::Result<Disk>;
 
-    /// Opens a disk for reading and writing, also one that is set read-only, which it stays.
+    /// Opens a disk for reading and writing, also one that is set read-only, which it stays. udev looks at
+    /// a block device when both the disk and `quiet` are dropped.
     ///
     /// # Errors
-    /// As `open(2)`.
-    fn open_for_update(&self, device: &Path) -> io::Result<Disk>;
+    /// As `open(2)` and `fcntl(2)`.
+    fn open_for_update(&self, device: &Path, quiet: &Quiet) -> io::Result<Disk>;
 
     /// Makes the device refuse or accept writes of others: the read-only flag of a block device, the
     /// write permissions of an image file. Durable for an image file when it returns.

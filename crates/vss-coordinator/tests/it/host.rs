@@ -10,7 +10,7 @@ use disk_identity::{DiskRead, DiskWrite};
 use host_view::{DevNo, HostView, Roots};
 use uuid::Uuid;
 use vss_coordinator::{
-    AtRest, Disk, Freezing, Ground, Hold, HoldState, Host, HostDisk, LinuxHost, Released,
+    AtRest, Disk, Freezing, Ground, Hold, HoldState, Host, HostDisk, LinuxHost, Quiet, Released,
 };
 use vss_model::{Error, ErrorKind, SnapshotId, Timestamp};
 
@@ -223,9 +223,9 @@ impl Host for FakeHost {
         self.real.open(device)
     }
 
-    fn open_for_update(&self, device: &Path) -> io::Result<Disk> {
+    fn open_for_update(&self, device: &Path, quiet: &Quiet) -> io::Result<Disk> {
         Ok(Box::new(FailingDisk {
-            disk: self.real.open_for_update(device)?,
+            disk: self.real.open_for_update(device, quiet)?,
             writes: Arc::clone(&self.writes),
         }))
     }

@@ -4,6 +4,7 @@
 //! copy on these can be transported), 17 and 25 to 28 need exposure, documents or resynchronisation, 21 is
 //! cut power.
 
+use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use vss_model::{Context, ResultCode, SetId};
 use vss_service::{Queries, Service};
 
 use crate::storage::Storage;
+use crate::watch::Watch;
 use crate::world::{World, identity};
 
 const FINISHED: Result<ResultCode, ResultCode> = Ok(ResultCode::VSS_S_ASYNC_FINISHED);
@@ -21,6 +23,11 @@ const REVERT_FAILED: Result<ResultCode, ResultCode> = Ok(ResultCode::VSS_E_BREAK
 
 fn is_read_only(device: &Path) -> bool {
     run("blockdev", &["--getro", &device.display().to_string()]).trim() == "1"
+}
+
+fn set_read_only(device: &Path, read_only: bool) {
+    let flag = if read_only { "--setro" } else { "--setrw" };
+    run("blockdev", &[flag, &device.display().to_string()]);
 }
 
 /// Writes what is there already.
@@ -270,6 +277,26 @@ fn auto_release<S: Storage + Default>() {
     assert!(gone.iter().all(|device| !device.exists()), "check 16");
 }
 
+/// udev reads a disk whose last writer has closed it. It is to find what the disk has become, and not to
+/// take time from the break.
+fn udev_looks_at_broken_disks_only<S: Storage + Default>() {
+    let world = World::<S>::new();
+    let (set, devices) = world.create();
+    let is_listed = || world.is_listed(set);
+    let by_hand = Watch::new(&devices).during(is_listed, || {
+        for device in &devices {
+            set_read_only(device, false);
+            drop(File::options().write(true).open(device).unwrap());
+            set_read_only(device, true);
+        }
+    });
+    assert_eq!(by_hand, [true, true], "the watch sees what udev would");
+    let seen = Watch::new(&devices).during(is_listed, || {
+        assert_eq!(world.break_ex(set, 0xA), FINISHED);
+    });
+    assert_eq!(seen, [false, false]);
+}
+
 macro_rules! on_all_storage {
     ($($check:ident,)*) => {
         mod on_loop {
@@ -294,4 +321,5 @@ on_all_storage! {
     volumes_share_a_disk,
     plain_breaks_revert_what_they_can,
     auto_release,
+    udev_looks_at_broken_disks_only,
 }

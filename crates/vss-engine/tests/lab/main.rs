@@ -9,4 +9,5 @@
 
 mod checks;
 mod storage;
+mod watch;
 mod world;

@@ -17,7 +17,7 @@ const MIB: u64 = 16;
 pub(crate) const NAMES: [&str; 2] = ["one", "two"];
 
 /// Where originals live.
-pub(crate) trait Storage {
+pub(crate) trait Storage: Sync {
     /// Makes the originals visible; gives their devices.
     fn originals(&mut self, service: &Embedded) -> Vec<PathBuf>;
     /// The volumes on an original.
