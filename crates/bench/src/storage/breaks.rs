@@ -1,12 +1,13 @@
 //! From a copy to a disk that can be written and has an identity of its own, for 1 and 8 disks.
 //!
 //! With openvss a copy has its new identity from its creation on, so both the break alone and the whole way
-//! from the original on are compared.
+//! from the original on are compared. udev looks at every disk once it was changed: it is at rest before
+//! anything is measured, and what is measured is measured once more until it is at rest again.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use vss_lab::guest::run as program;
+use vss_lab::guest::{run as program, settle};
 
 use super::rig::{DISKS, Rig, typed};
 use super::{Extent, goal, table};
@@ -24,14 +25,44 @@ const TYPED: [(&str, &[&str]); 4] = [
 /// What sgdisk sleeps after a write.
 const SLEEP: Duration = Duration::from_secs(1);
 
+/// One way from the original to a writable disk with an identity of its own.
+#[derive(Debug, Default)]
+struct Way {
+    creation: Times,
+    /// From the copy to that disk.
+    change: Times,
+    /// The same, until udev has looked at the disks.
+    rested: Times,
+    /// Everything, with what udev does between the two and after them.
+    whole: Times,
+}
+
+impl Way {
+    /// Measures creation and change; gives what they give.
+    fn measure<C, D>(
+        &mut self,
+        create: impl FnOnce() -> Result<C>,
+        change: impl FnOnce(&C) -> Result<D>,
+    ) -> Result<(C, D)> {
+        settle();
+        let whole = Instant::now();
+        let created = create()?;
+        self.creation.add(whole.elapsed());
+        settle();
+        let start = Instant::now();
+        let changed = change(&created)?;
+        self.change.add(start.elapsed());
+        settle();
+        self.rested.add(start.elapsed());
+        self.whole.add(whole.elapsed());
+        Ok((created, changed))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Measured {
-    vss_break: Times,
-    vss_create: Times,
-    vss_whole: Times,
-    typed_identity: Times,
-    typed_create: Times,
-    typed_whole: Times,
+    vss: Way,
+    typed: Way,
     /// The commands, all disks together.
     commands: Vec<Times>,
     /// Steps of creation and break in their order.
@@ -113,25 +144,20 @@ fn say(
     step_rows: &mut Vec<Vec<String>>,
 ) {
     let count = u32::try_from(disks).unwrap_or(1);
-    let awake: Times = [measured
-        .typed_identity
-        .median()
-        .saturating_sub(SLEEP * count)]
-    .into_iter()
-    .collect();
+    let (ours, theirs) = (&measured.vss, &measured.typed);
+    let awake: Times = [theirs.change.median().saturating_sub(SLEEP * count)]
+        .into_iter()
+        .collect();
     let parts = [
+        ("break | identity", &ours.change, &theirs.change),
+        ("the same, had sgdisk not slept", &ours.change, &awake),
         (
-            "break | identity",
-            &measured.vss_break,
-            &measured.typed_identity,
+            "the same, until udev is at rest",
+            &ours.rested,
+            &theirs.rested,
         ),
-        (
-            "the same, had sgdisk not slept",
-            &measured.vss_break,
-            &awake,
-        ),
-        ("creation", &measured.vss_create, &measured.typed_create),
-        ("the whole way", &measured.vss_whole, &measured.typed_whole),
+        ("creation", &ours.creation, &theirs.creation),
+        ("the whole way", &ours.whole, &theirs.whole),
     ];
     let mut json_parts = Map::new();
     for (part, ours, theirs) in parts {
@@ -168,17 +194,14 @@ fn say(
             "parts": json_parts, "commands": commands, "steps": steps,
         })
     );
-    let faster = ratio(
-        measured.typed_identity.median(),
-        measured.vss_break.median(),
-    );
+    let faster = ratio(theirs.change.median(), ours.change.median());
     goal(
         &format!(
             "break of {disks} disk{}, {}: at least 20× faster than the typed commands",
             if disks == 1 { "" } else { "s" },
             extent.words()
         ),
-        &format!("{faster:.1}× ({})", words(measured.vss_break.median())),
+        &format!("{faster:.1}× ({})", words(ours.change.median())),
         faster >= 20.0,
     );
 }
@@ -187,15 +210,15 @@ fn ours(rig: &Rig, names: &[String], measured: &mut Measured) -> Result<()> {
     let devices: Vec<String> = names.iter().map(|name| Rig::device(name)).collect();
     let mut create = vec!["create"];
     create.extend(devices.iter().map(String::as_str));
-    let (creation, created) = rig.vss(&create)?;
-    let set = created["set_id"].as_str().ok_or("no set")?;
-    let (breaking, broken) =
-        rig.vss(&["break", set, "--read-write", "--revert-identity", "none"])?;
-    measured.vss_create.add(creation);
-    measured.vss_break.add(breaking);
-    measured.vss_whole.add(creation + breaking);
+    let (created, broken) = measured.vss.measure(
+        || rig.vss(&create),
+        |created| {
+            let set = created["set_id"].as_str().ok_or("no set")?;
+            rig.vss(&["break", set, "--read-write", "--revert-identity", "none"])
+        },
+    )?;
     if let Some(operation) = created["operation"].as_str() {
-        let (_, shown) = rig.vss(&["show", operation])?;
+        let shown = rig.vss(&["show", operation])?;
         note(&mut measured.steps, "create", &shown["steps"]);
     }
     note(&mut measured.steps, "break", &broken["steps"]);
@@ -227,31 +250,31 @@ fn note(all: &mut Vec<(String, Times)>, operation: &str, steps: &Value) {
 
 fn theirs(rig: &Rig, names: &[String], measured: &mut Measured) -> Result<()> {
     let copies: Vec<String> = names.iter().map(|name| format!("c-{name}")).collect();
-    let start = Instant::now();
-    for (name, copy) in names.iter().zip(&copies) {
-        program("lvcreate", &["-qq", "-s", "-n", copy, &Rig::volume(name)]);
-    }
-    let creation = start.elapsed();
-    let mut each = [Duration::ZERO; TYPED.len()];
-    let start = Instant::now();
-    for copy in &copies {
-        let (volume, device) = (Rig::volume(copy), Rig::device(copy));
-        for ((_, command), time) in TYPED.iter().zip(&mut each) {
-            let (name, words) = command.split_first().ok_or("no command")?;
-            let object = if name.starts_with("lv") {
-                &volume
-            } else {
-                &device
-            };
-            let mut words = words.to_vec();
-            words.push(object);
-            *time += typed(name, &words);
+    let create = || {
+        for (name, copy) in names.iter().zip(&copies) {
+            program("lvcreate", &["-qq", "-s", "-n", copy, &Rig::volume(name)]);
         }
-    }
-    let identity = start.elapsed();
-    measured.typed_create.add(creation);
-    measured.typed_identity.add(identity);
-    measured.typed_whole.add(creation + identity);
+        Ok(())
+    };
+    let change = |(): &()| {
+        let mut each = [Duration::ZERO; TYPED.len()];
+        for copy in &copies {
+            let (volume, device) = (Rig::volume(copy), Rig::device(copy));
+            for ((_, command), time) in TYPED.iter().zip(&mut each) {
+                let (name, words) = command.split_first().ok_or("no command")?;
+                let object = if name.starts_with("lv") {
+                    &volume
+                } else {
+                    &device
+                };
+                let mut words = words.to_vec();
+                words.push(object);
+                *time += typed(name, &words);
+            }
+        }
+        Ok(each)
+    };
+    let ((), each) = measured.typed.measure(create, change)?;
     for (times, time) in measured.commands.iter_mut().zip(each) {
         times.add(time);
     }

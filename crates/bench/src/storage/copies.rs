@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use vss_lab::guest::run as program;
+use vss_lab::guest::{run as program, settle};
 
 use super::rig::Rig;
 use super::writer::Writers;
@@ -205,6 +205,8 @@ fn say(
 fn one(rig: &Rig, way: Way, volumes: &[(String, PathBuf)], writers: &mut Writers) -> Result<Round> {
     let names: Vec<&str> = volumes.iter().map(|(name, _)| name.as_str()).collect();
     let mut round = Round::default();
+    // What udev still has to do is of the round before.
+    settle();
     match way {
         Way::Vss => {
             let places: Vec<String> = volumes
@@ -213,7 +215,11 @@ fn one(rig: &Rig, way: Way, volumes: &[(String, PathBuf)], writers: &mut Writers
                 .collect();
             let mut create = vec!["create"];
             create.extend(places.iter().map(String::as_str));
-            let (held, (total, answer)) = writers.held(|_| rig.vss(&create))?;
+            let (held, (total, answer)) = writers.held(|_| {
+                let start = Instant::now();
+                let answer = rig.vss(&create)?;
+                Ok((start.elapsed(), answer))
+            })?;
             let own = |name: &str| answer[name].as_u64().map(Duration::from_micros);
             round = Round {
                 total,

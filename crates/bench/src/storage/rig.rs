@@ -77,21 +77,19 @@ impl Rig {
         format!("{GROUP}-pool-tpool")
     }
 
-    /// What `vss --json` answers, and how long it takes.
-    pub(crate) fn vss(&self, words: &[&str]) -> Result<(Duration, Value)> {
-        let start = Instant::now();
+    /// What `vss --json` answers.
+    pub(crate) fn vss(&self, words: &[&str]) -> Result<Value> {
         let output = Command::new(&self.vss)
             .arg("--state")
             .arg(&self.state)
             .arg("--json")
             .args(words)
             .output()?;
-        let time = start.elapsed();
         if !output.status.success() {
             let why = String::from_utf8_lossy(&output.stderr);
             return Err(format!("vss {}: {why}", words.join(" ")).into());
         }
-        Ok((time, serde_json::from_slice(&output.stdout)?))
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// Removes volumes, and before that partitions that somebody made on them.
