@@ -14,7 +14,7 @@ use vss_service::{
 use crate::break_set;
 use crate::catalogue::Catalogue;
 use crate::copies;
-use crate::engine::Engine;
+use crate::engine::{Engine, Stuck};
 use crate::host::Host;
 use crate::job::Job;
 use crate::providers::{AnyProvider, Providers};
@@ -41,11 +41,11 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Opens the service: loads the providers, then finishes or undoes what a crash cut off.
+    /// Opens the service: loads the providers, then finishes or undoes what a crash cut off. What can
+    /// neither be finished nor undone now is [`stuck`](Self::stuck).
     ///
     /// # Errors
-    /// A provider does not start, the catalogue cannot be read, or something that was cut off can
-    /// neither be finished nor undone now; nothing is lost then, and the next start tries again.
+    /// A provider does not start, or the catalogue cannot be read or written.
     pub fn open(
         state: StateDir,
         host: Arc<dyn Host>,
@@ -69,6 +69,13 @@ impl Coordinator {
     #[must_use]
     pub fn recovered(&self) -> &[AuditRecord] {
         &self.recovered
+    }
+
+    /// What a crash cut off and this start could not end. The next start tries again; until then the sets
+    /// and disks of these operations are refused to everybody.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<Stuck> {
+        self.engine.stuck()
     }
 
     /// What was told when copies were brought back to this host, after a reboot.

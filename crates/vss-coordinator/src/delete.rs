@@ -9,26 +9,28 @@ use vss_service::{AuditRecord, CopyRecord, DeleteOutcome, DiskReport, OperationK
 
 use crate::catalogue::JournalEntry;
 use crate::copies;
-use crate::engine::Engine;
+use crate::engine::{Engine, Stuck};
 use crate::intent::{EmptyLun, Intent};
 use crate::job::OperationHead;
 use crate::operations::Admitted;
 use crate::providers::{self, AnyProvider};
 use crate::world::{self, Presented};
 
-/// Deletes `copies` of a set, in order, as an admitted operation.
+/// Deletes `copies` of a set, in order, as an admitted operation; and gives a break of the set up that
+/// could not be ended.
 pub(crate) fn delete(
     engine: &Engine,
     admitted: Admitted,
     set: &SetRecord,
     copies: &[SnapshotId],
+    given_up: Option<Stuck>,
 ) -> Result<DeleteOutcome, Error> {
     let mut outcome = None;
     let job = admitted.job().clone();
     admitted.run(|job| {
         // It cannot be cancelled: the caller waits for it.
         let _ = job.pass_no_return();
-        let (record, failure) = carry_out(engine, job.head(), set, copies)?;
+        let (record, failure) = carry_out(engine, job.head(), set, copies, given_up.as_ref())?;
         outcome = Some(DeleteOutcome {
             operation: record.operation,
             deleted: u32::try_from(record.copies.len()).unwrap_or(u32::MAX),
@@ -73,6 +75,7 @@ fn carry_out(
     head: &OperationHead,
     set: &SetRecord,
     copies: &[SnapshotId],
+    given_up: Option<&Stuck>,
 ) -> Result<(AuditRecord, Option<(SnapshotId, Error)>), Error> {
     let OperationHead {
         operation, started, ..
@@ -130,7 +133,14 @@ fn carry_out(
                 copies: hardware.clone(),
             },
         };
-        engine.catalogue().forget_copies(&hardware, &entry)?;
+        // From here on the copies are no copies, and a break of them that was cut off is over.
+        let over = given_up.map(|stuck| record_of(engine, stuck));
+        engine
+            .catalogue()
+            .forget_copies(&hardware, &entry, over.as_ref())?;
+        if let Some(stuck) = given_up {
+            engine.give_up(stuck.operation);
+        }
         reclaim(engine, &luns, &mut audit);
         gone.extend(hardware);
     }
@@ -142,6 +152,21 @@ fn carry_out(
     }
     engine.finish(set.set_id, &gone, &mut audit)?;
     Ok((audit, failure))
+}
+
+/// The record of a break that is given up.
+fn record_of(engine: &Engine, stuck: &Stuck) -> AuditRecord {
+    let mut audit = AuditRecord::new(stuck.operation, stuck.kind, stuck.set, stuck.started);
+    audit.recovered = true;
+    audit.finished = engine.host.now();
+    audit.failed(
+        &Error::new(
+            ErrorKind::Unexpected,
+            "it was given up: its set was deleted",
+        )
+        .with_source(Error::clone(&stuck.error)),
+    );
+    audit
 }
 
 /// LUNs on which no copy is left once `going` and `gone` are.

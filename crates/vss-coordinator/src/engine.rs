@@ -7,8 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use disk_identity::Identifier;
-use vss_model::{Error, ErrorKind, OperationId, SessionId, SetId, SnapshotId};
-use vss_service::AuditRecord;
+use vss_model::{
+    Error, ErrorKind, LunInformation, OperationId, SessionId, SetId, SnapshotId, Timestamp,
+};
+use vss_service::{AuditRecord, OperationKind};
 
 use crate::catalogue::{Catalogue, CatalogueReader, JournalEntry};
 use crate::host::Host;
@@ -62,10 +64,40 @@ struct Work {
     creation: Option<CreationRight>,
     /// Sets in work, with the operation's name.
     busy: HashMap<SetId, &'static str>,
+    /// What an earlier run began and this start could not end.
+    stuck: Vec<Stuck>,
+}
+
+/// An operation that a crash cut off and that the start could neither finish nor undo.
+///
+/// Its intent stays in the journal, for the next start; until then nothing else touches its disks. Only
+/// the whole set of a break may be deleted, which gives the break up.
+#[derive(Debug, Clone)]
+pub struct Stuck {
+    /// The operation.
+    pub operation: OperationId,
+    /// Its kind.
+    pub kind: OperationKind,
+    /// When it began.
+    pub started: Timestamp,
+    /// Its set; null for an undo.
+    pub set: SetId,
+    /// The LUNs of an undo, which are of no set.
+    pub luns: Vec<LunInformation>,
+    /// Why it could not be ended: `VSS_E_BAD_STATE`, with the cause. Whoever wants to work on the same
+    /// disks is refused with it.
+    pub error: Arc<Error>,
 }
 
 impl Work {
     fn is_free(&self, set: SetId) -> Result<(), Error> {
+        match self.stuck.iter().find(|stuck| stuck.set == set) {
+            Some(stuck) => Err(Error::clone(&stuck.error)),
+            None => self.is_idle(set),
+        }
+    }
+
+    fn is_idle(&self, set: SetId) -> Result<(), Error> {
         match self.busy.get(&set) {
             None => Ok(()),
             Some(running) => Err(Error::new(
@@ -165,6 +197,71 @@ impl Engine {
         claims.extend(ids.into_iter().map(|id| (id, operation)));
         let engine = Arc::clone(self);
         Ok((value, Claim { engine, operation }))
+    }
+
+    /// Sets the disks of an operation aside that could not be ended, and the identifiers that it was about
+    /// to give.
+    pub(crate) fn set_aside(&self, stuck: Stuck, ids: Vec<Identifier>) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.extend(ids.into_iter().map(|id| (id, stuck.operation)));
+        drop(claims);
+        self.work().stuck.push(stuck);
+    }
+
+    /// What an earlier run began and this start could not end.
+    pub(crate) fn stuck(&self) -> Vec<Stuck> {
+        self.work().stuck.clone()
+    }
+
+    /// True while the disks of a set are set aside.
+    pub(crate) fn is_set_aside(&self, set: SetId) -> bool {
+        self.work().stuck.iter().any(|stuck| stuck.set == set)
+    }
+
+    /// Refuses to touch a LUN that an undo was changing when it was cut off.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE`.
+    pub(crate) fn check_lun(&self, lun: &LunInformation) -> Result<(), Error> {
+        let work = self.work();
+        let stuck = work
+            .stuck
+            .iter()
+            .find(|stuck| stuck.luns.iter().any(|one| one.is_same_lun(lun)));
+        stuck.map_or(Ok(()), |stuck| Err(Error::clone(&stuck.error)))
+    }
+
+    /// Forgets an operation that could not be ended and that is off the journal by now.
+    pub(crate) fn give_up(&self, operation: OperationId) {
+        self.work()
+            .stuck
+            .retain(|stuck| stuck.operation != operation);
+        self.claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, claimer| *claimer != operation);
+    }
+
+    /// Takes a set to delete all of it, also one whose break could not be ended: that break is given too.
+    ///
+    /// # Errors
+    /// As [`lock_set`](Self::lock_set).
+    pub(crate) fn lock_whole_set(
+        self: &Arc<Self>,
+        set: SetId,
+        operation: &'static str,
+    ) -> Result<(SetLock, Option<Stuck>), Error> {
+        let work = self.work();
+        let given_up = work
+            .stuck
+            .iter()
+            .find(|stuck| stuck.set == set && stuck.kind == OperationKind::Break)
+            .cloned();
+        match given_up {
+            Some(_) => work.is_idle(set)?,
+            None => work.is_free(set)?,
+        }
+        Ok((self.take_set(work, set, operation), given_up))
     }
 
     /// Waits until no other undo runs.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use disk_identity::Patch;
 use serde::{Deserialize, Serialize};
 use vss_model::{LunInformation, OperationId, ProviderId, SnapshotId};
-use vss_service::BreakPlan;
+use vss_service::{BreakPlan, OperationKind};
 
 use crate::host::Ground;
 
@@ -49,13 +49,13 @@ pub(crate) enum Intent {
 }
 
 impl Intent {
-    /// The word for this kind of operation.
-    pub(crate) const fn kind_name(&self) -> &'static str {
+    /// The kind of its operation.
+    pub(crate) const fn kind(&self) -> OperationKind {
         match self {
-            Self::Create { .. } => "create",
-            Self::Break { .. } => "break",
-            Self::Delete { .. } => "delete",
-            Self::Undo { .. } => "undo",
+            Self::Create { .. } => OperationKind::Create,
+            Self::Break { .. } => OperationKind::Break,
+            Self::Delete { .. } => OperationKind::Delete,
+            Self::Undo { .. } => OperationKind::Undo,
         }
     }
 }

@@ -26,6 +26,7 @@ mod world;
 pub use break_set::{BreakFacts, DiskFacts, plan_break};
 pub use catalogue::CatalogueReader;
 pub use coordinator::{Caller, Coordinator};
+pub use engine::Stuck;
 pub use host::{
     AtRest, Disk, FileSystemAtRest, Freezing, Ground, Hold, HoldState, Host, HostDisk, LinuxHost,
     Quiet, Released,

@@ -10,7 +10,7 @@ use crate::break_set;
 use crate::catalogue::{Catalogue, JournalEntry};
 use crate::create;
 use crate::delete;
-use crate::engine::Engine;
+use crate::engine::{Engine, Stuck};
 use crate::host::Host;
 use crate::intent::Intent;
 use crate::job::OperationHead;
@@ -33,7 +33,7 @@ pub(crate) fn let_go(host: &dyn Host, catalogue: &Catalogue) -> Result<LetGo, Er
 }
 
 /// Finishes or undoes everything that was cut off, oldest first; then releases the copies whose
-/// requester is gone. Gives the record of each operation that it ended.
+/// requester is gone. Gives the record of each operation that it ended; what it could not end is set aside.
 pub(crate) fn recover(engine: &Arc<Engine>, mut let_go: LetGo) -> Result<Vec<AuditRecord>, Error> {
     let entries = engine.catalogue().journal()?;
     let mut ended = Vec::with_capacity(entries.len());
@@ -41,7 +41,7 @@ pub(crate) fn recover(engine: &Arc<Engine>, mut let_go: LetGo) -> Result<Vec<Aud
         let notes = let_go.remove(&entry.operation).unwrap_or_default();
         let result = end(engine, entry, notes);
         // An operation that could be ended, even badly, left a record; one that could not stays in
-        // the journal and keeps the state folder from being used half-way.
+        // the journal, and nobody else touches its disks.
         let recorded = engine.catalogue().audit(entry.operation)?;
         match (result, recorded) {
             (_, Some(record)) => ended.push(record),
@@ -49,22 +49,49 @@ pub(crate) fn recover(engine: &Arc<Engine>, mut let_go: LetGo) -> Result<Vec<Aud
             // What cannot be cleared away now harms nobody: the set was never seen. The next start
             // tries again.
             (Err(_), None) if matches!(entry.intent, Intent::Create { .. }) => {}
-            (Err(error), None) => {
-                return Err(Error::new(
-                    error.kind(),
-                    format!(
-                        "the {} of set {} that was cut off cannot be ended",
-                        entry.intent.kind_name(),
-                        entry.set
-                    ),
-                )
-                .with_hint("its intent is kept; mend the cause and start again")
-                .with_source(error));
-            }
+            (Err(error), None) => set_aside(engine, entry, error),
         }
     }
     release_orphans(engine)?;
     Ok(ended)
+}
+
+fn set_aside(engine: &Engine, entry: &JournalEntry, error: Error) {
+    let of = if entry.set.is_null() {
+        String::new()
+    } else {
+        format!(" of set {}", entry.set)
+    };
+    let what = format!(
+        "the {}{of} that was cut off (operation {}) cannot be ended yet",
+        entry.intent.kind().name(),
+        entry.operation
+    );
+    let mut hint = "mend the cause and start the service again, which ends it first".to_owned();
+    if matches!(entry.intent, Intent::Break { .. }) {
+        hint.push_str(&format!("; or give it up: vss delete {}", entry.set));
+    }
+    let ids = match &entry.intent {
+        Intent::Break { plan } => break_set::given(plan),
+        _ => Vec::new(),
+    };
+    let luns = match &entry.intent {
+        Intent::Undo { disks, .. } => disks.iter().map(|disk| disk.information.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let stuck = Stuck {
+        operation: entry.operation,
+        kind: entry.intent.kind(),
+        started: entry.started,
+        set: entry.set,
+        luns,
+        error: Arc::new(
+            Error::new(ErrorKind::BadState, what)
+                .with_hint(hint)
+                .with_source(error),
+        ),
+    };
+    engine.set_aside(stuck, ids);
 }
 
 fn end(
@@ -143,6 +170,9 @@ fn end(
 fn release_orphans(engine: &Arc<Engine>) -> Result<(), Error> {
     let ids = engine.catalogue().set_ids()?;
     for id in ids {
+        if engine.is_set_aside(id) {
+            continue;
+        }
         let Some(set) = engine.catalogue().set(id)? else {
             continue;
         };
@@ -159,7 +189,7 @@ fn release_orphans(engine: &Arc<Engine>) -> Result<(), Error> {
             undone: None,
             copies: copies.clone(),
         };
-        delete::delete(engine, engine.admit_own(head)?, &set, &copies)?;
+        delete::delete(engine, engine.admit_own(head)?, &set, &copies, None)?;
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use disk_identity::{Identifier, Observation, Patch, PatchState, SectorSize, observe};
 use vss_model::{Error, ErrorKind, OperationId, SetId};
-use vss_provider::Access;
-use vss_service::{AuditRecord, DiskReport, OperationKind};
+use vss_provider::{Access, Method};
+use vss_service::{AuditRecord, DiskReport, Event, OperationKind};
 
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
@@ -90,6 +90,9 @@ fn attempt(engine: &Arc<Engine>, operation: OperationId, job: &Job) -> Result<Au
             format!("operation {operation} changed no identity"),
         )
         .with_hint("vss history shows which operations did"));
+    }
+    for disk in &changed {
+        engine.check_lun(&disk.information)?;
     }
     let presented = world::presented(&engine.providers)?;
     let targets = changed
@@ -328,8 +331,10 @@ fn carry_out(
         let backs = parallel::map(disks, |disk| {
             write_patch(engine, presented, disk, &disk.patch.inverse(), &quiet)
         });
+        let mut half = HashSet::new();
         for (disk, back) in disks.iter().zip(backs) {
             if let Err(error) = back {
+                half.insert(disk.lun.as_str());
                 audit.note(format!(
                     "LUN {} stays half changed: {}; left to do:\n{}",
                     disk.lun,
@@ -343,10 +348,16 @@ fn carry_out(
                 // The table is what counts; a device that refuses this is named above already.
                 let _ = engine.host.set_read_only(device, read_only);
             }
-            "not changed".clone_into(&mut line.outcome);
             line.after.clone_from(&line.before);
             line.read_only_after = line.read_only_before;
-            line.patch = disk_identity::Patch::default();
+            if half.contains(line.lun.as_str()) {
+                // The patch stays on record, so that it can be put right.
+                "half changed".clone_into(&mut line.outcome);
+                line.after = None;
+            } else {
+                "not changed".clone_into(&mut line.outcome);
+                line.patch = disk_identity::Patch::default();
+            }
         }
     }
     if let Some(error) = &first {
@@ -387,10 +398,8 @@ fn write_patch(
     patch: &Patch,
     quiet: &Quiet,
 ) -> Result<PathBuf, Error> {
-    let device = presented
-        .iter()
-        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
-        .map(|p| p.lun.device.clone())
+    let device = presented_disk(presented, disk)
+        .map(|found| found.lun.device.clone())
         .ok_or_else(|| failed("find", disk))?;
     let open = engine
         .host
@@ -409,6 +418,51 @@ fn failed(step: &str, disk: &UndoDisk) -> Error {
     )
 }
 
+/// Finds the disks of an undo, presenting those that are not on this host.
+fn bring_back(
+    engine: &Engine,
+    disks: &[UndoDisk],
+    events: &mut Vec<Event>,
+) -> Result<Vec<Presented>, Error> {
+    let presented = world::presented(&engine.providers)?;
+    let missing = |presented: &[Presented]| -> Vec<&UndoDisk> {
+        let is_missing = |disk: &&UndoDisk| {
+            presented_disk(presented, disk)
+                .is_none_or(|found| engine.host.open(&found.lun.device).is_err())
+        };
+        disks.iter().filter(is_missing).collect()
+    };
+    let away = missing(&presented);
+    if away.is_empty() {
+        return Ok(presented);
+    }
+    for disk in away {
+        let provider = engine.providers.get_hardware(disk.provider)?;
+        // Its failure is an event; whether the LUN is there now is what counts.
+        let _ = providers::call(&provider.properties(), Method::LocateLuns, events, || {
+            provider.locate_luns(std::slice::from_ref(&disk.information))
+        });
+    }
+    let presented = world::presented(&engine.providers)?;
+    match missing(&presented).first() {
+        None => Ok(presented),
+        Some(disk) => Err(Error::new(
+            ErrorKind::MissingDisk,
+            format!(
+                "LUN {} is not visible on this host or cannot be opened, and may be half changed",
+                disk.lun
+            ),
+        )
+        .with_hint("bring it back, and start again")),
+    }
+}
+
+fn presented_disk<'a>(presented: &'a [Presented], disk: &UndoDisk) -> Option<&'a Presented> {
+    presented
+        .iter()
+        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
+}
+
 /// Finishes an undo that a crash cut off.
 pub(crate) fn recover(
     engine: &Engine,
@@ -416,7 +470,6 @@ pub(crate) fn recover(
     undone: OperationId,
     disks: &[UndoDisk],
 ) -> Result<AuditRecord, Error> {
-    let presented = world::presented(&engine.providers)?;
     let mut audit = AuditRecord::new(
         entry.operation,
         OperationKind::Undo,
@@ -424,6 +477,8 @@ pub(crate) fn recover(
         entry.started,
     );
     audit.recovered = true;
+    // A reboot withdraws LUNs; one that nobody looks at may be half changed.
+    let presented = bring_back(engine, disks, &mut audit.events)?;
     audit.undone = Some(undone);
     audit.disks = disks
         .iter()

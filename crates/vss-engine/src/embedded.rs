@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vss_coordinator::{
-    AnyProvider, Caller, Coordinator, Host, LinuxHost, StateDir, StatePaths, volume_name,
+    AnyProvider, Caller, Coordinator, Host, LinuxHost, StateDir, StatePaths, Stuck, volume_name,
 };
 use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, SnapshotProperties, Timestamp};
 use vss_provider_file::FileArray;
@@ -34,8 +34,7 @@ impl Embedded {
     /// Takes a state folder, and finishes or undoes what a crash cut off there.
     ///
     /// # Errors
-    /// `VSS_E_BAD_STATE`, naming the holder, when another process has it; it cannot be used; something
-    /// that was cut off cannot be ended.
+    /// `VSS_E_BAD_STATE`, naming the holder, when another process has it; it cannot be used.
     pub fn open(paths: StatePaths) -> Result<Self, Error> {
         Self::on(StateDir::acquire(paths)?)
     }
@@ -63,6 +62,10 @@ impl Embedded {
             .map(|(set, event)| format!("set {set}: {}", event.message))
             .collect();
         told.extend(lio.iter().flat_map(|lio| lio.take_problems()));
+        told.extend(coordinator.stuck().iter().map(|stuck| {
+            let hint = stuck.error.hint().unwrap_or_default();
+            format!("{}; {hint}", stuck.error.chain())
+        }));
         // The array lives as long as the coordinator that holds it.
         let progress_to = Arc::downgrade(&coordinator);
         array.on_progress(Some(Arc::new(move |progress| {
@@ -110,7 +113,14 @@ impl Embedded {
         self.coordinator.recovered()
     }
 
-    /// What the start could not bring back to this host, and what else an administrator should know.
+    /// Operations of an earlier run that this start could not end; the next one tries again.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<Stuck> {
+        self.coordinator.stuck()
+    }
+
+    /// What the start could not bring back to this host or not end, and what else an administrator should
+    /// know.
     #[must_use]
     pub fn told(&self) -> &[String] {
         &self.told
@@ -189,8 +199,13 @@ impl Queries for Embedded {
     fn operations(&self) -> Result<Vec<OperationState>, Error> {
         let running = self.coordinator.operations();
         let mut states: Vec<OperationState> = running.iter().map(|job| job.state()).collect();
+        let stuck = self.coordinator.stuck();
         // What could not be ended waits in the journal for the next start.
-        for entry in self.records.unfinished()? {
+        for mut entry in self.records.unfinished()? {
+            entry.error = stuck
+                .iter()
+                .find(|one| one.operation == entry.operation)
+                .map(|one| Arc::clone(&one.error));
             let known = states.iter().any(|one| one.operation == entry.operation);
             if !known
                 && self

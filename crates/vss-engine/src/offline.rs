@@ -1,5 +1,6 @@
 //! Looking at a state folder without holding it: takes no lock and waits for nobody.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ pub struct Recovered {
     /// The records of what was ended.
     pub records: Vec<AuditRecord>,
     /// Why something could not be.
-    pub failure: Option<Error>,
+    pub failures: Vec<Arc<Error>>,
 }
 
 impl Offline {
@@ -54,9 +55,13 @@ impl Offline {
                 // An open reader must not keep the recovery from its database.
                 view.records.close();
                 match Embedded::on(state) {
-                    Ok(service) => recovered.records = service.recovered().to_vec(),
+                    Ok(service) => {
+                        recovered.records = service.recovered().to_vec();
+                        recovered.failures =
+                            service.stuck().into_iter().map(|one| one.error).collect();
+                    }
                     // Looking must still be possible on the worst of days.
-                    Err(error) => recovered.failure = Some(error),
+                    Err(error) => recovered.failures.push(Arc::new(error)),
                 }
             }
             Err(error) if error.kind() == ErrorKind::BadState => view.in_work = true,

@@ -84,7 +84,7 @@ pub struct OperationState {
     pub disks: Vec<DiskProgress>,
     /// How far the copying is, while data are being copied.
     pub copying: Option<CopyProgress>,
-    /// The failure, once there is one.
+    /// The failure, once there is one; of an operation that was cut off, why this start could not end it.
     pub error: Option<Arc<Error>>,
     /// Its record, once it is finished.
     pub report: Option<Arc<AuditRecord>>,

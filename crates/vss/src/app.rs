@@ -37,8 +37,7 @@ impl App {
     /// and says on stderr what was recovered.
     ///
     /// # Errors
-    /// The daemon cannot be reached; another process holds the folder; it cannot be used; something
-    /// cut off cannot be ended.
+    /// The daemon cannot be reached; another process holds the folder; it cannot be used.
     pub(crate) fn service(&self) -> Result<Box<dyn Service>, Failure> {
         match &self.place {
             Place::Daemon(endpoint) => Ok(Box::new(connect(endpoint)?)),
@@ -66,7 +65,7 @@ impl App {
             Place::Embedded(paths) => {
                 let (offline, recovered) = Offline::open(paths.clone())?;
                 self.announce(&recovered.records);
-                if let Some(error) = &recovered.failure {
+                for error in &recovered.failures {
                     failure::tell(self.json, error);
                 }
                 Ok(Box::new(offline))

@@ -49,7 +49,10 @@ pub(crate) fn standing(state: &OperationState) -> String {
         }
     }
     if state.cut_off {
-        return "cut off; the next start ends it".to_owned();
+        return state.error.as_ref().map_or_else(
+            || "cut off; the next start ends it".to_owned(),
+            |error| error.chain(),
+        );
     }
     let mut text = message(state);
     if state.cancel_requested {
@@ -70,8 +73,12 @@ pub(crate) fn unfinished_line(state: &OperationState) -> String {
     } else {
         format!(" of set {}", state.set)
     };
+    let why = state
+        .error
+        .as_ref()
+        .map_or_else(String::new, |error| format!(": {}", error.chain()));
     format!(
-        "{standing}: {}{of} (operation {})",
+        "{standing}: {}{of} (operation {}){why}",
         state.kind.name(),
         state.operation
     )

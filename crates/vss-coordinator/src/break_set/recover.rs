@@ -40,15 +40,18 @@ pub(crate) fn recover(
     // A reboot withdraws copies; one that nobody looks at may be half changed.
     copies::present_missing(engine, set, &mut audit.events);
     let presented = world::presented(&engine.providers)?;
+    let is_there = |lun: &LunRecord| {
+        find(&presented, lun).is_some_and(|found| engine.host.open(&found.lun.device).is_ok())
+    };
     let missing = set
         .luns
         .iter()
-        .find(|lun| find(&presented, lun).is_none() && is_changed(plan, lun));
+        .find(|lun| is_changed(plan, lun) && !is_there(lun));
     if let Some(lun) = missing {
         return Err(Error::new(
             ErrorKind::MissingDisk,
             format!(
-                "LUN {} of the set is not visible on this host, and may be half changed",
+                "LUN {} of the set is not visible on this host or cannot be opened, and may be half changed",
                 lun.name
             ),
         )

@@ -151,15 +151,23 @@ impl Catalogue {
     }
 
     /// Takes copies out of the catalogue while their intent stays in the journal, replaced by `entry`.
+    /// `over` is the record of an operation on them that ends with it.
     pub(crate) fn forget_copies(
         &mut self,
         gone: &[SnapshotId],
         entry: &JournalEntry,
+        over: Option<&AuditRecord>,
     ) -> Result<(), Error> {
         let document = document::seal(&entry.intent)?;
+        let over = over
+            .map(|audit| Ok::<_, Error>((audit, document::seal(audit)?)))
+            .transpose()?;
         self.transaction("take copies out", |transaction| {
             schema::remove_copies(transaction, entry.set, gone)?;
             schema::put_intent(transaction, entry, &document)?;
+            if let Some((audit, sealed)) = &over {
+                schema::finish(transaction, audit, sealed)?;
+            }
             Ok(())
         })
     }

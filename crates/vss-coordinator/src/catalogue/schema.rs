@@ -342,7 +342,7 @@ pub(super) fn put_intent(
         params![
             entry.operation.as_uuid(),
             entry.set.as_uuid(),
-            entry.intent.kind_name(),
+            entry.intent.kind().name(),
             entry.started.0,
             document.version,
             document.crc,

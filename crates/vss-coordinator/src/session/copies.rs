@@ -12,7 +12,7 @@ use super::Requester;
 use crate::break_set::{self, BreakRequest};
 use crate::coordinator::set_not_found;
 use crate::delete;
-use crate::engine::SetLock;
+use crate::engine::{SetLock, Stuck};
 use crate::job::{Job, OperationHead};
 use crate::operations::Admission;
 use crate::providers::AnyProvider;
@@ -60,7 +60,13 @@ impl Requester {
             Admission::New(admitted) => admitted,
             Admission::Known(job) => return self.outcome_of(&job),
         };
-        let (record, _lock) = match self.take(set, "deletion") {
+        let taken = match object {
+            SourceObject::Set(_) => self.take_whole(set, "deletion"),
+            SourceObject::Snapshot(_) => self
+                .take(set, "deletion")
+                .map(|(record, lock)| (record, lock, None)),
+        };
+        let (record, _lock, given_up) = match taken {
             Ok(taken) => taken,
             Err(error) => return Err(admitted.refuse(error)),
         };
@@ -73,7 +79,7 @@ impl Requester {
                 vec![copy]
             }
         };
-        delete::delete(&self.engine, admitted, &record, &copies)
+        delete::delete(&self.engine, admitted, &record, &copies, given_up)
     }
 
     /// The outcome of a deletion that an earlier call began.
@@ -93,6 +99,17 @@ impl Requester {
         self.providers_of(id)?;
         let lock = self.engine.lock_set(id, operation)?;
         Ok((self.visible(id)?, lock))
+    }
+
+    /// The same to delete all of it, which gives a break up that could not be ended.
+    fn take_whole(
+        &self,
+        id: SetId,
+        operation: &'static str,
+    ) -> Result<(SetRecord, SetLock, Option<Stuck>), Error> {
+        self.providers_of(id)?;
+        let (lock, given_up) = self.engine.lock_whole_set(id, operation)?;
+        Ok((self.visible(id)?, lock, given_up))
     }
 
     fn providers_of(&self, id: SetId) -> Result<Vec<(SnapshotId, ProviderId)>, Error> {

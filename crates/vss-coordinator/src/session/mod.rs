@@ -374,7 +374,7 @@ impl Drop for Requester {
             // What cannot be deleted now is deleted by the next start.
             let head = self.head(None, OperationKind::Delete, set, None, copies.clone());
             if let Ok(admitted) = self.engine.admit_own(head) {
-                let _ = delete::delete(&self.engine, admitted, &record, &copies);
+                let _ = delete::delete(&self.engine, admitted, &record, &copies, None);
             }
         }
     }

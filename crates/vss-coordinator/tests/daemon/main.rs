@@ -32,6 +32,8 @@ mod rest;
 mod rivals;
 #[path = "../it/shutdown.rs"]
 mod shutdown;
+#[path = "../it/stuck.rs"]
+mod stuck;
 mod tier;
 #[path = "../it/undo.rs"]
 mod undo;

@@ -132,12 +132,19 @@ pub(crate) struct Writes {
     fail: AtomicU64,
     /// Every write from the failing one on fails.
     for_good: AtomicBool,
+    /// The one that fails ends the operation where it is, as a crash does.
+    deadly: AtomicBool,
 }
 
 impl Writes {
     pub(crate) fn fail_nth(&self, nth: u64, for_good: bool) {
         self.for_good.store(for_good, Ordering::SeqCst);
         self.fail.store(nth, Ordering::SeqCst);
+    }
+
+    pub(crate) fn die_at_nth(&self, nth: u64) {
+        self.deadly.store(true, Ordering::SeqCst);
+        self.fail_nth(nth, false);
     }
 
     fn pass(&self) -> io::Result<()> {
@@ -154,6 +161,10 @@ impl Writes {
         if left != Ok(1) {
             return Ok(());
         }
+        assert!(
+            !self.deadly.swap(false, Ordering::SeqCst),
+            "injected end of an operation"
+        );
         Err(io::Error::other("injected failure of a disk"))
     }
 }

@@ -19,6 +19,7 @@ mod refusals;
 mod rest;
 mod rivals;
 mod shutdown;
+mod stuck;
 mod tier;
 mod undo;
 mod world;

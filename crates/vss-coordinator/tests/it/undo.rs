@@ -2,10 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vss_model::{ErrorKind, OperationId, ResultCode, SetId};
 
 use crate::images::Kind;
+use crate::stuck::{restart_without, why_stuck};
 use crate::world::World;
 
 fn broken(flags: u32) -> (World, Vec<String>, Vec<Vec<u8>>, OperationId) {
@@ -70,6 +72,37 @@ fn an_undo_puts_the_access_back_too() {
             .mode();
         assert_eq!(mode & 0o222, 0, "{lun}");
     }
+}
+
+#[test]
+fn an_undo_that_was_cut_off_waits_for_its_disks() {
+    let (mut world, luns, before, operation) = broken(0x6);
+    let after = bytes(&world, &luns);
+    world.host.writes.die_at_nth(3);
+    // In this process the end of the operation is the end of the call.
+    let _ = catch_unwind(AssertUnwindSafe(|| world.service().undo(operation, None)));
+    assert!(bytes(&world, &luns) != after, "it has begun to write");
+    restart_without(&mut world, &luns[1]);
+    let why = why_stuck(&world);
+    assert!(why.contains(&luns[1]), "{why}");
+    let again = world.service().undo(operation, None).unwrap_err();
+    assert_eq!(again.code(), ResultCode::VSS_E_BAD_STATE);
+    // Others go on.
+    world.original("other", Kind::Gpt512, 3);
+    let (set, _) = world.create(&["other"]);
+    world.array.mask("other").unwrap();
+    assert_eq!(
+        world.break_ex(set, 0x6),
+        Ok(ResultCode::VSS_S_ASYNC_FINISHED)
+    );
+    let break_of_other = world.history()[0].operation;
+    world.service().undo(break_of_other, None).unwrap();
+    // The array presents it by now.
+    world.restart();
+    assert!(world.service().operations().unwrap().is_empty());
+    let record = world.history().remove(0);
+    assert!(record.recovered && record.undone == Some(operation));
+    assert!(bytes(&world, &luns) == before);
 }
 
 #[test]

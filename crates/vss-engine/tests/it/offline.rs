@@ -17,7 +17,7 @@ fn it_says_what_the_holder_says() {
     assert_eq!(error.kind(), ErrorKind::BadState);
     for held in [true, false] {
         let (offline, recovered) = Offline::open(world.paths()).unwrap();
-        assert!(recovered.records.is_empty() && recovered.failure.is_none());
+        assert!(recovered.records.is_empty() && recovered.failures.is_empty());
         assert_eq!(offline.sets().unwrap()[0].set_id, set);
         assert_eq!(offline.copies().unwrap().len(), 1);
         assert_eq!(offline.luns().unwrap().len(), 2);

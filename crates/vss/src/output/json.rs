@@ -206,6 +206,8 @@ pub(crate) struct UnfinishedJson {
     /// Null for an undo.
     set_id: SetId,
     kind: &'static str,
+    /// Why the start could not end it; null while it runs.
+    error: Option<String>,
 }
 
 impl From<&OperationState> for UnfinishedJson {
@@ -214,6 +216,7 @@ impl From<&OperationState> for UnfinishedJson {
             operation: state.operation,
             set_id: state.set,
             kind: state.kind.name(),
+            error: state.error.as_ref().map(|error| error.chain()),
         }
     }
 }
