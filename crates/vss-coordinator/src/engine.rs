@@ -242,7 +242,7 @@ impl Engine {
             .retain(|_, claimer| *claimer != operation);
     }
 
-    /// Takes a set to delete all of it, also one whose break could not be ended: that break is given too.
+    /// Takes a set to delete all of it, also one whose break could not be ended: that break comes with it.
     ///
     /// # Errors
     /// As [`lock_set`](Self::lock_set).
