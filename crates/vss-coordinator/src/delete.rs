@@ -14,7 +14,7 @@ use crate::intent::{EmptyLun, Intent};
 use crate::job::OperationHead;
 use crate::operations::Admitted;
 use crate::providers::{self, AnyProvider};
-use crate::world::{self, Presented};
+use crate::world::{self, Presented, find};
 
 /// Deletes `copies` of a set, in order, as an admitted operation; and gives a break of the set up that
 /// could not be ended.
@@ -186,9 +186,7 @@ fn empty_luns(
                 .any(|copy| copy.luns.contains(&lun.name))
         })
         .map(|lun| {
-            let found = presented.iter().find(|p| {
-                p.provider == lun.provider_id && p.lun.information.is_same_lun(&lun.snapshot)
-            });
+            let found = find(presented, lun);
             EmptyLun {
                 name: lun.name.clone(),
                 provider: lun.provider_id,

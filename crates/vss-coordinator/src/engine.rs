@@ -70,8 +70,8 @@ struct Work {
 
 /// An operation that a crash cut off and that the start could neither finish nor undo.
 ///
-/// Its intent stays in the journal, for the next start; until then nothing else touches its disks. Only
-/// the whole set of a break may be deleted, which gives the break up.
+/// Its intent stays in the journal, for the next start; until then no other operation on its set begins, and
+/// no other undo of its disks. Only the whole set of a break may be deleted, which gives the break up.
 #[derive(Debug, Clone)]
 pub struct Stuck {
     /// The operation.

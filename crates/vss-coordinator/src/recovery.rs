@@ -71,13 +71,13 @@ fn set_aside(engine: &Engine, entry: &JournalEntry, error: Error) {
     if matches!(entry.intent, Intent::Break { .. }) {
         hint.push_str(&format!("; or give it up: vss delete {}", entry.set));
     }
-    let ids = match &entry.intent {
-        Intent::Break { plan } => break_set::given(plan),
-        _ => Vec::new(),
-    };
-    let luns = match &entry.intent {
-        Intent::Undo { disks, .. } => disks.iter().map(|disk| disk.information.clone()).collect(),
-        _ => Vec::new(),
+    let (ids, luns) = match &entry.intent {
+        Intent::Break { plan } => (break_set::given(plan), Vec::new()),
+        Intent::Undo { operation, disks } => (
+            undo::put_back(engine, *operation, disks),
+            disks.iter().map(|disk| disk.information.clone()).collect(),
+        ),
+        _ => (Vec::new(), Vec::new()),
     };
     let stuck = Stuck {
         operation: entry.operation,

@@ -17,7 +17,7 @@ use crate::job::{Job, OperationHead};
 use crate::operations::Admission;
 use crate::parallel;
 use crate::providers;
-use crate::world::{self, Presented};
+use crate::world::{self, Presented, find_lun};
 
 /// A disk of an undo, found and looked at.
 struct Target {
@@ -171,16 +171,13 @@ fn attempt(engine: &Arc<Engine>, operation: OperationId, job: &Job) -> Result<Au
 }
 
 fn target(engine: &Engine, presented: &[Presented], disk: &DiskReport) -> Result<Target, Error> {
-    let found = presented
-        .iter()
-        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::ObjectNotFound,
-                format!("LUN {} is not visible on this host", disk.lun),
-            )
-            .with_hint(format!("present it first: vss lun unmask {}", disk.lun))
-        })?;
+    let found = find_lun(presented, disk.provider, &disk.information).ok_or_else(|| {
+        Error::new(
+            ErrorKind::ObjectNotFound,
+            format!("LUN {} is not visible on this host", disk.lun),
+        )
+        .with_hint(format!("present it first: vss lun unmask {}", disk.lun))
+    })?;
     if let Some(set) = engine.catalogue().set_of_lun(&found.lun.name)? {
         return Err(Error::new(
             ErrorKind::BadState,
@@ -398,7 +395,7 @@ fn write_patch(
     patch: &Patch,
     quiet: &Quiet,
 ) -> Result<PathBuf, Error> {
-    let device = presented_disk(presented, disk)
+    let device = find_lun(presented, disk.provider, &disk.information)
         .map(|found| found.lun.device.clone())
         .ok_or_else(|| failed("find", disk))?;
     let open = engine
@@ -418,49 +415,46 @@ fn failed(step: &str, disk: &UndoDisk) -> Error {
     )
 }
 
+/// Identifiers that disks had before an operation, and that its undo puts back on these.
+pub(crate) fn put_back(
+    engine: &Engine,
+    operation: OperationId,
+    disks: &[UndoDisk],
+) -> Vec<Identifier> {
+    // The undo began with this record; without it nobody can say more.
+    let Ok(Some(record)) = engine.catalogue().audit(operation) else {
+        return Vec::new();
+    };
+    record
+        .disks
+        .iter()
+        .filter(|line| disks.iter().any(|disk| disk.lun == line.lun))
+        .filter_map(|line| line.before.as_ref())
+        .flat_map(|before| before.ids().collect::<Vec<_>>())
+        .collect()
+}
+
 /// Finds the disks of an undo, presenting those that are not on this host.
 fn bring_back(
     engine: &Engine,
     disks: &[UndoDisk],
     events: &mut Vec<Event>,
 ) -> Result<Vec<Presented>, Error> {
-    let presented = world::presented(&engine.providers)?;
-    let missing = |presented: &[Presented]| -> Vec<&UndoDisk> {
-        let is_missing = |disk: &&UndoDisk| {
-            presented_disk(presented, disk)
-                .is_none_or(|found| engine.host.open(&found.lun.device).is_err())
-        };
-        disks.iter().filter(is_missing).collect()
+    let check = |presented: &[Presented], disk: &UndoDisk| {
+        let found = find_lun(presented, disk.provider, &disk.information);
+        world::check_reachable(&*engine.host, &disk.lun, found)
     };
-    let away = missing(&presented);
-    if away.is_empty() {
-        return Ok(presented);
-    }
-    for disk in away {
+    let presented = world::presented(&engine.providers)?;
+    for disk in disks.iter().filter(|disk| check(&presented, disk).is_err()) {
         let provider = engine.providers.get_hardware(disk.provider)?;
-        // Its failure is an event; whether the LUN is there now is what counts.
+        // Whether the LUN is there now is what counts.
         let _ = providers::call(&provider.properties(), Method::LocateLuns, events, || {
             provider.locate_luns(std::slice::from_ref(&disk.information))
         });
     }
     let presented = world::presented(&engine.providers)?;
-    match missing(&presented).first() {
-        None => Ok(presented),
-        Some(disk) => Err(Error::new(
-            ErrorKind::MissingDisk,
-            format!(
-                "LUN {} is not visible on this host or cannot be opened, and may be half changed",
-                disk.lun
-            ),
-        )
-        .with_hint("bring it back, and start again")),
-    }
-}
-
-fn presented_disk<'a>(presented: &'a [Presented], disk: &UndoDisk) -> Option<&'a Presented> {
-    presented
-        .iter()
-        .find(|p| p.provider == disk.provider && p.lun.information.is_same_lun(&disk.information))
+    disks.iter().try_for_each(|disk| check(&presented, disk))?;
+    Ok(presented)
 }
 
 /// Finishes an undo that a crash cut off.

@@ -56,7 +56,44 @@ pub(crate) fn is_lun(presented: &Presented, lun: &LunRecord) -> bool {
 
 /// The LUN of a copy where it is presented now; told by its page 0x83 identifier, never by its name.
 pub(crate) fn find<'a>(presented: &'a [Presented], lun: &LunRecord) -> Option<&'a Presented> {
-    presented.iter().find(|presented| is_lun(presented, lun))
+    find_lun(presented, lun.provider_id, &lun.snapshot)
+}
+
+/// A LUN of a provider where it is presented now.
+pub(crate) fn find_lun<'a>(
+    presented: &'a [Presented],
+    provider: ProviderId,
+    information: &LunInformation,
+) -> Option<&'a Presented> {
+    presented
+        .iter()
+        .find(|one| one.provider == provider && one.lun.information.is_same_lun(information))
+}
+
+/// Sees that a LUN which a crash may have left half changed can be worked on.
+///
+/// # Errors
+/// `VSS_E_MISSING_DISK`.
+pub(crate) fn check_reachable(
+    host: &dyn Host,
+    name: &str,
+    found: Option<&Presented>,
+) -> Result<(), Error> {
+    let missing = |why: &str| {
+        Error::new(
+            ErrorKind::MissingDisk,
+            format!("LUN {name} {why}, and may be half changed"),
+        )
+        .with_hint("bring it back, and start again")
+    };
+    let found = found.ok_or_else(|| missing("is not visible on this host"))?;
+    let device = &found.lun.device;
+    match host.open(device) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(missing(&format!("({}) cannot be opened", device.display())).with_source(error))
+        }
+    }
 }
 
 /// The identities of all visible disks but those which `skip` names.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use disk_identity::PatchState;
-use vss_model::{Disposition, Error, ErrorKind};
+use vss_model::{Disposition, Error};
 use vss_service::{AuditRecord, BreakPlan, DiskPlan, LunRecord, OperationKind, SetRecord};
 
 use super::convert::{Devices, convert, is_overtaken, take_back};
@@ -40,22 +40,8 @@ pub(crate) fn recover(
     // A reboot withdraws copies; one that nobody looks at may be half changed.
     copies::present_missing(engine, set, &mut audit.events);
     let presented = world::presented(&engine.providers)?;
-    let is_there = |lun: &LunRecord| {
-        find(&presented, lun).is_some_and(|found| engine.host.open(&found.lun.device).is_ok())
-    };
-    let missing = set
-        .luns
-        .iter()
-        .find(|lun| is_changed(plan, lun) && !is_there(lun));
-    if let Some(lun) = missing {
-        return Err(Error::new(
-            ErrorKind::MissingDisk,
-            format!(
-                "LUN {} of the set is not visible on this host or cannot be opened, and may be half changed",
-                lun.name
-            ),
-        )
-        .with_hint("bring it back, and start again"));
+    for lun in set.luns.iter().filter(|lun| is_changed(plan, lun)) {
+        world::check_reachable(&*engine.host, &lun.name, find(&presented, lun))?;
     }
     // The provider is told before the first write, so once anything is written it has agreed.
     let begun = set.luns.iter().any(|lun| {

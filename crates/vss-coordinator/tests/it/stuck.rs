@@ -1,5 +1,7 @@
 //! Operations that a crash cut off, and that the next start cannot end because a disk is away.
 
+use std::os::unix::net::UnixListener;
+
 use vss_model::{ResultCode, SetId};
 use vss_provider::Method;
 use vss_provider::fake::{Action, Fault};
@@ -96,6 +98,33 @@ fn a_break_waits_for_its_disks_and_keeps_nobody_else() {
             world.identity(original, kind)
         );
     }
+}
+
+#[test]
+fn a_disk_that_cannot_be_opened_is_not_taken_for_unchanged() {
+    let (mut world, set, luns, _) = cut_off();
+    let device = world.array.device_path(&luns[0]);
+    let away = world.dir.path().join("away");
+    world.stop();
+    std::fs::rename(&device, &away).unwrap();
+    // It is there, and cannot be opened as a file.
+    let in_its_place = UnixListener::bind(&device).unwrap();
+    world.restart();
+    let why = why_stuck(&world);
+    assert!(
+        why.contains(&luns[0]) && why.contains("cannot be opened"),
+        "{why}"
+    );
+    assert_eq!(world.break_ex(set, 0x2), Err(ResultCode::VSS_E_BAD_STATE));
+    world.stop();
+    drop(in_its_place);
+    std::fs::rename(&away, &device).unwrap();
+    world.restart();
+    assert!(world.service().operations().unwrap().is_empty());
+    assert_eq!(
+        world.history().remove(0).code,
+        ResultCode::VSS_S_ASYNC_FINISHED
+    );
 }
 
 /// For a disk that is lost for good.

@@ -106,6 +106,29 @@ fn an_undo_that_was_cut_off_waits_for_its_disks() {
 }
 
 #[test]
+fn an_undo_says_which_disks_it_left_half_changed() {
+    let mut seen = 0;
+    for nth in 1..12 {
+        let (world, luns, _, operation) = broken(0x6);
+        let after = bytes(&world, &luns);
+        world.host.writes.fail_nth(nth, true);
+        if world.service().undo(operation, None).is_ok() {
+            break;
+        }
+        let record = world.history().remove(0);
+        for (lun, before) in luns.iter().zip(&after) {
+            let line = record.disks.iter().find(|line| line.lun == *lun).unwrap();
+            if world.bytes(lun) != *before {
+                assert_eq!(line.outcome, "half changed", "write {nth}: {record:?}");
+                assert!(!line.patch.is_empty(), "what is left to do stays on record");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
 fn an_undo_that_fails_changes_no_disk() {
     let (world, luns, _, operation) = broken(0x6);
     let after = bytes(&world, &luns);
