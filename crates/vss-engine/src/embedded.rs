@@ -199,13 +199,8 @@ impl Queries for Embedded {
     fn operations(&self) -> Result<Vec<OperationState>, Error> {
         let running = self.coordinator.operations();
         let mut states: Vec<OperationState> = running.iter().map(|job| job.state()).collect();
-        let stuck = self.coordinator.stuck();
         // What could not be ended waits in the journal for the next start.
-        for mut entry in self.records.unfinished()? {
-            entry.error = stuck
-                .iter()
-                .find(|one| one.operation == entry.operation)
-                .map(|one| Arc::clone(&one.error));
+        for entry in self.records.unfinished_with(&self.stuck())? {
             let known = states.iter().any(|one| one.operation == entry.operation);
             if !known
                 && self

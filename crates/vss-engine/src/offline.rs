@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vss_coordinator::{Host, Job, LinuxHost, StateDir, StatePaths, volume_name};
+use vss_coordinator::{Host, Job, LinuxHost, StateDir, StatePaths, Stuck, volume_name};
 use vss_model::{Error, ErrorKind, OperationId, ResultCode, SetId, SnapshotId, SnapshotProperties};
 use vss_service::{
     AuditRecord, CancelAnswer, CopySummary, Lun, LunDetail, Object, OperationState, Queries,
@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_millis(50);
 pub struct Offline {
     records: Records,
     in_work: bool,
+    /// What could not be ended when this began to look.
+    stuck: Vec<Stuck>,
 }
 
 /// What looking found cut off and ended first.
@@ -45,6 +47,7 @@ impl Offline {
         let mut view = Self {
             records: Records::new(paths.clone()),
             in_work: false,
+            stuck: Vec::new(),
         };
         let mut recovered = Recovered::default();
         if view.records.unfinished()?.is_empty() {
@@ -57,8 +60,9 @@ impl Offline {
                 match Embedded::on(state) {
                     Ok(service) => {
                         recovered.records = service.recovered().to_vec();
-                        recovered.failures =
-                            service.stuck().into_iter().map(|one| one.error).collect();
+                        view.stuck = service.stuck();
+                        let errors = view.stuck.iter().map(|one| Arc::clone(&one.error));
+                        recovered.failures = errors.collect();
                     }
                     // Looking must still be possible on the worst of days.
                     Err(error) => recovered.failures.push(Arc::new(error)),
@@ -101,7 +105,7 @@ impl Queries for Offline {
     }
 
     fn operations(&self) -> Result<Vec<OperationState>, Error> {
-        let mut unfinished = self.records.unfinished()?;
+        let mut unfinished = self.records.unfinished_with(&self.stuck)?;
         for one in &mut unfinished {
             one.cut_off = !self.in_work;
         }

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disk_identity::{SectorSize, observe};
-use vss_coordinator::{CatalogueReader, StatePaths};
+use vss_coordinator::{CatalogueReader, StatePaths, Stuck};
 use vss_model::{
     Error, ErrorKind, OperationId, ProviderProperties, SetId, SnapshotId, SnapshotProperties,
 };
@@ -101,6 +101,18 @@ impl Records {
 
     pub(crate) fn unfinished(&self) -> Result<Vec<OperationState>, Error> {
         self.read(CatalogueReader::unfinished)
+    }
+
+    /// The same, with the reasons why a start could not end them.
+    pub(crate) fn unfinished_with(&self, stuck: &[Stuck]) -> Result<Vec<OperationState>, Error> {
+        let mut unfinished = self.unfinished()?;
+        for one in &mut unfinished {
+            one.error = stuck
+                .iter()
+                .find(|stuck| stuck.operation == one.operation)
+                .map(|stuck| Arc::clone(&stuck.error));
+        }
+        Ok(unfinished)
     }
 
     pub(crate) fn record(&self, id: OperationId) -> Result<AuditRecord, Error> {
