@@ -22,6 +22,9 @@ const DEBIAN_TARGET: &str = "x86_64-win7-windows-gnu";
 /// The target of rustup's toolchains.
 const RUSTUP_TARGET: &str = "x86_64-pc-windows-gnu";
 
+/// Where Windows keeps what it starts when a program crashes.
+const AE_DEBUG: &str = r"HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug";
+
 /// The test that mounts a file system.
 const MOUNTING: &str = "files::are_those_of_the_instant";
 
@@ -292,6 +295,10 @@ impl Prefix {
         prefix.wine(&["wineboot", "--init"])?;
         let version = ["/v", "Version", "/d", "win10", "/f"];
         prefix.wine(&[&["reg", "add", r"HKCU\Software\Wine"], &version[..]].concat())?;
+        // Without a debugger: one that is started for a crash may end the program first, with status 0,
+        // and a crash after the last check would count as a good end.
+        let debugger = ["/v", "Debugger", "/d", "", "/f"];
+        prefix.wine(&[&["reg", "add", AE_DEBUG], &debugger[..]].concat())?;
         Ok(prefix)
     }
 
