@@ -152,6 +152,9 @@ fn unavailable() -> Option<String> {
     if !Path::new("/usr/bin/linux.uml").exists() {
         return Some("user-mode-linux is not installed".to_owned());
     }
+    if !Path::new(setup::MODULES).is_dir() {
+        return Some(format!("there is no folder {}", setup::MODULES));
+    }
     if !setup::is_root() {
         return Some("not root".to_owned());
     }

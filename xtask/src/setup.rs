@@ -1,5 +1,6 @@
 //! The programs that tests use as judges, and their installation where we may install.
 
+use std::fs;
 use std::process::Command;
 
 use crate::run::{find, output, status};
@@ -160,6 +161,10 @@ const COM: &[Oracle] = &[
     },
 ];
 
+/// What a machine of the lab mounts its modules on. It has the root of this host, read-only, where the folder is
+/// missing as long as no kernel was installed.
+pub(crate) const MODULES: &str = "/lib/modules";
+
 fn missing(oracles: &'static [Oracle]) -> Vec<&'static Oracle> {
     oracles
         .iter()
@@ -170,6 +175,18 @@ fn missing(oracles: &'static [Oracle]) -> Vec<&'static Oracle> {
 /// Installs what the lab needs.
 pub(crate) fn prepare_lab() {
     prepare_these(LAB, true);
+    place_for_modules();
+}
+
+fn place_for_modules() {
+    if find("linux.uml").is_none() || !is_root() {
+        return;
+    }
+    if let Err(error) = fs::create_dir_all(MODULES) {
+        println!(
+            "set-up: could not make {MODULES}, without it is skipped: everything in the lab: {error}"
+        );
+    }
 }
 
 /// Installs what the tests of `vssapi.dll` need.
@@ -182,6 +199,9 @@ pub(crate) fn prepare_com() {
 pub(crate) fn prepare(install: bool) {
     prepare_these(ORACLES, install);
     prepare_these(LAB, install);
+    if install {
+        place_for_modules();
+    }
     prepare_these(COM, install);
 }
 

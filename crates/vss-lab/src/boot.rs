@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::machine::MODULES;
+use crate::machine::{MODULES, MODULES_IN_GUEST};
 
 /// Names the file with the job.
 pub const JOB_VARIABLE: &str = "VSS_LAB_JOB";
@@ -106,8 +106,8 @@ fn prepare() -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::write("/etc/lvm/lvm.conf", lvm_conf(true))?;
-    // Their place in the root is empty; the kernel's own are elsewhere.
-    call("mount", &["--bind", MODULES, "/lib/modules"])?;
+    // What the host has there is of another kernel, if anything.
+    call("mount", &["--bind", MODULES, MODULES_IN_GUEST])?;
     for module in WANTED {
         call("modprobe", &[module])?;
     }

@@ -21,6 +21,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 const KERNEL: &str = "/usr/bin/linux.uml";
 /// The kernel's modules.
 pub(crate) const MODULES: &str = "/usr/lib/uml/modules";
+/// Where programs look for them. The guest's root is the host's and read-only: the host must have the folder,
+/// which a host without modules of its own need not.
+pub(crate) const MODULES_IN_GUEST: &str = "/lib/modules";
 /// Memory of a machine, in MiB.
 const MEMORY_MIB: u32 = 1024;
 /// How long a machine may run when nobody says otherwise.
@@ -83,6 +86,11 @@ pub fn unavailable() -> Option<String> {
     }
     if !Path::new(MODULES).is_dir() {
         return Some(format!("{MODULES} is missing (package user-mode-linux)"));
+    }
+    if !Path::new(MODULES_IN_GUEST).is_dir() {
+        return Some(format!(
+            "{MODULES_IN_GUEST} is missing, which a guest has its modules on: mkdir {MODULES_IN_GUEST}"
+        ));
     }
     if !rustix::process::geteuid().is_root() {
         return Some("files of the guest's root belong to root".to_owned());
