@@ -8,12 +8,13 @@ use std::time::Duration;
 use disk_identity::{Identifier, SectorSize, observe};
 use vss_model::{Context, Error, ErrorKind, OperationId, ProviderProperties, SessionId, SetId};
 use vss_service::{
-    AuditRecord, BreakPlan, CopyProgress, Event, Listener, Refusal, SetRecord, SetState,
+    AuditRecord, BreakPlan, CopyProgress, Event, Listener, Refusal, SetRecord, SetState, VssAsync,
 };
 
 use crate::break_set;
 use crate::catalogue::Catalogue;
 use crate::copies;
+use crate::cut_off::CutOff;
 use crate::engine::{Engine, Stuck};
 use crate::host::Host;
 use crate::job::Job;
@@ -31,6 +32,23 @@ pub enum Caller {
     Privileged,
     /// Has not: every method answers `E_ACCESSDENIED`.
     Unprivileged,
+}
+
+impl Caller {
+    /// Lets only those with backup privilege pass.
+    ///
+    /// # Errors
+    /// `E_ACCESSDENIED`.
+    pub fn check_privilege(self) -> Result<(), Error> {
+        match self {
+            Self::Privileged => Ok(()),
+            Self::Unprivileged => Err(Error::new(
+                ErrorKind::AccessDenied,
+                "the caller has no backup privilege",
+            )
+            .with_hint("run as root or as the owner of the state folder")),
+        }
+    }
 }
 
 /// The shadow copy service on one state folder.
@@ -168,18 +186,22 @@ impl Coordinator {
         self.engine.operations.running()
     }
 
-    /// A handle of an operation, running or over.
+    /// A handle of an operation, running, over, or cut off, for this caller.
     ///
     /// # Errors
     /// `VSS_E_OBJECT_NOT_FOUND`.
-    pub fn operation(&self, id: OperationId) -> Result<Job, Error> {
-        self.engine.find_operation(id)?.ok_or_else(|| {
-            Error::new(
+    pub fn operation(&self, id: OperationId, caller: Caller) -> Result<Box<dyn VssAsync>, Error> {
+        if let Some(cut_off) = CutOff::find(&self.engine, id, caller) {
+            return Ok(Box::new(cut_off));
+        }
+        match self.engine.find_operation(id)? {
+            Some(job) => Ok(Box::new(job)),
+            None => Err(Error::new(
                 ErrorKind::ObjectNotFound,
                 format!("there is no operation {id}"),
             )
-            .with_hint("vss history lists them")
-        })
+            .with_hint("vss history lists them")),
+        }
     }
 
     /// Has every change of every operation told, from now on, on the operation's own thread.

@@ -1,5 +1,6 @@
 //! The copies of finished sets on this host: their names, and their return after a reboot.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use host_view::{DevNo, HostView};
@@ -200,8 +201,8 @@ fn restore_set(engine: &Engine, mut record: SetRecord, instant: &Instant) -> Vec
     );
     for lun in &mut record.luns {
         match present(engine, lun, &mut audit.events) {
-            Some(device) => lun.device = device,
-            None => audit.note(format!(
+            Ok(Some(device)) => lun.device = device,
+            Ok(None) | Err(_) => audit.note(format!(
                 "the copy {} of LUN {} is not on this host",
                 lun.name, lun.original_name
             )),
@@ -212,40 +213,53 @@ fn restore_set(engine: &Engine, mut record: SetRecord, instant: &Instant) -> Vec
 }
 
 /// Presents the copies of a set that are not on this host, which they are not after a reboot, read-only.
-/// Those that are there are left as they are.
-pub(crate) fn present_missing(engine: &Engine, set: &SetRecord, events: &mut Vec<Event>) {
+/// Those that are there are left as they are. Gives what providers said of those that they could not
+/// present, by the names of the LUNs.
+pub(crate) fn present_missing(
+    engine: &Engine,
+    set: &SetRecord,
+    events: &mut Vec<Event>,
+) -> HashMap<String, Error> {
+    let mut refusals = HashMap::new();
     for lun in &set.luns {
         let is_there =
             world::presented(&engine.providers).is_ok_and(|luns| find(&luns, lun).is_some());
-        if !is_there {
-            present(engine, lun, events);
+        if !is_there && let Err(error) = present(engine, lun, events) {
+            refusals.insert(lun.name.clone(), error);
         }
     }
+    refusals
 }
 
-/// Finds a copy, presenting it if need be, and sees that it is read-only.
-fn present(engine: &Engine, lun: &LunRecord, events: &mut Vec<Event>) -> Option<PathBuf> {
+/// Finds a copy, presenting it if need be, and sees that it is read-only. `None` where no provider has
+/// anything to say against it, and it is not on this host all the same.
+///
+/// # Errors
+/// The provider's.
+fn present(
+    engine: &Engine,
+    lun: &LunRecord,
+    events: &mut Vec<Event>,
+) -> Result<Option<PathBuf>, Error> {
     let device_now = || {
         let presented = world::presented(&engine.providers).ok()?;
         find(&presented, lun).map(|found| found.lun.device.clone())
     };
-    let device = device_now().or_else(|| {
-        let provider = engine.providers.get_hardware(lun.provider_id).ok()?;
-        let luns = std::slice::from_ref(&lun.snapshot);
-        let properties = provider.properties();
-        providers::call(&properties, Method::LocateLuns, events, || {
-            provider.locate_luns(luns)
-        })
-        .ok()?;
-        device_now()
-    })?;
+    let mut device = device_now();
+    if device.is_none() {
+        world::locate(&engine.providers, lun.provider_id, &lun.snapshot, events)?;
+        device = device_now();
+    }
+    let Some(device) = device else {
+        return Ok(None);
+    };
     if let Err(error) = engine.host.set_read_only(&device, true) {
         events.push(Event::plain(format!(
             "the copy {} could not be set read-only: {error}",
             device.display()
         )));
     }
-    Some(device)
+    Ok(Some(device))
 }
 
 /// Whether a copy that has a name cannot be found by it.

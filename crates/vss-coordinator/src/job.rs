@@ -419,6 +419,16 @@ impl VssAsync for Job {
     }
 
     fn cancel(&self) -> Result<CancelAnswer, Error> {
+        if self.lock().cut_off {
+            return Err(Error::new(
+                ErrorKind::BadState,
+                format!(
+                    "operation {} was cut off, and nobody runs it",
+                    self.operation()
+                ),
+            )
+            .with_hint("the next start of the service ends it"));
+        }
         Ok(self.cancel())
     }
 }

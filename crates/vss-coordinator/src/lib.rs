@@ -9,6 +9,7 @@ mod catalogue;
 mod coordinator;
 mod copies;
 mod create;
+mod cut_off;
 mod delete;
 mod engine;
 mod host;

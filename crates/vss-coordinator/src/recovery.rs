@@ -68,13 +68,19 @@ fn set_aside(engine: &Engine, entry: &JournalEntry, error: Error) {
         entry.operation
     );
     let mut hint = "mend the cause and start the service again, which ends it first".to_owned();
-    if matches!(entry.intent, Intent::Break { .. }) {
-        hint.push_str(&format!("; or give it up: vss delete {}", entry.set));
+    match entry.intent {
+        Intent::Break { .. } => {
+            hint.push_str(&format!("; or give it up: vss delete {}", entry.set));
+        }
+        Intent::Undo { .. } => {
+            hint.push_str(&format!("; or give it up: vss cancel {}", entry.operation));
+        }
+        _ => {}
     }
     let (ids, luns) = match &entry.intent {
         Intent::Break { plan } => (break_set::given(plan), Vec::new()),
         Intent::Undo { operation, disks } => (
-            undo::put_back(engine, *operation, disks),
+            undo::claims(engine, *operation, disks),
             disks.iter().map(|disk| disk.information.clone()).collect(),
         ),
         _ => (Vec::new(), Vec::new()),

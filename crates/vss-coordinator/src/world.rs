@@ -7,7 +7,7 @@ use disk_identity::{Identity, SectorSize, observe};
 use host_view::DevNo;
 use vss_model::{Error, ErrorKind, LunInformation, ProviderId};
 use vss_provider::{Method, PresentedLun};
-use vss_service::LunRecord;
+use vss_service::{Event, LunRecord};
 
 use crate::host::{Host, HostDisk};
 use crate::parallel;
@@ -70,7 +70,24 @@ pub(crate) fn find_lun<'a>(
         .find(|one| one.provider == provider && one.lun.information.is_same_lun(information))
 }
 
-/// Sees that a LUN which a crash may have left half changed can be worked on.
+/// Has a provider present a LUN of its own.
+///
+/// # Errors
+/// The provider's.
+pub(crate) fn locate(
+    providers: &Providers,
+    provider: ProviderId,
+    information: &LunInformation,
+    events: &mut Vec<Event>,
+) -> Result<(), Error> {
+    let provider = providers.get_hardware(provider)?;
+    providers::call(&provider.properties(), Method::LocateLuns, events, || {
+        provider.locate_luns(std::slice::from_ref(information))
+    })
+}
+
+/// Sees that a LUN which a crash may have left half changed can be worked on. `refusal` is what its provider
+/// said when it was to present it.
 ///
 /// # Errors
 /// `VSS_E_MISSING_DISK`.
@@ -78,6 +95,7 @@ pub(crate) fn check_reachable(
     host: &dyn Host,
     name: &str,
     found: Option<&Presented>,
+    refusal: Option<Error>,
 ) -> Result<(), Error> {
     let missing = |why: &str| {
         Error::new(
@@ -86,7 +104,13 @@ pub(crate) fn check_reachable(
         )
         .with_hint("bring it back, and start again")
     };
-    let found = found.ok_or_else(|| missing("is not visible on this host"))?;
+    let Some(found) = found else {
+        let error = missing("is not visible on this host");
+        return Err(match refusal {
+            Some(refusal) => error.with_source(refusal),
+            None => error,
+        });
+    };
     let device = &found.lun.device;
     match host.open(device) {
         Ok(_) => Ok(()),

@@ -126,19 +126,8 @@ impl Embedded {
         &self.told
     }
 
-    fn privileged(&self) -> Result<(), Error> {
-        match self.caller {
-            Caller::Privileged => Ok(()),
-            Caller::Unprivileged => Err(Error::new(
-                ErrorKind::AccessDenied,
-                "the caller has no backup privilege",
-            )
-            .with_hint("run as root or as the owner of the state folder")),
-        }
-    }
-
     fn array(&self) -> Result<Luns<'_>, Error> {
-        self.privileged()?;
+        self.caller.check_privilege()?;
         let array = self.array.as_deref().ok_or_else(no_array)?;
         Ok(Luns {
             array,
@@ -216,7 +205,7 @@ impl Queries for Embedded {
     }
 
     fn operation(&self, id: OperationId) -> Result<Box<dyn VssAsync>, Error> {
-        Ok(Box::new(self.coordinator.operation(id)?))
+        self.coordinator.operation(id, self.caller)
     }
 
     fn record(&self, id: OperationId) -> Result<AuditRecord, Error> {
@@ -256,19 +245,19 @@ impl Queries for Embedded {
 
 impl Service for Embedded {
     fn create_backup_components(&self) -> Result<Box<dyn BackupComponents>, Error> {
-        self.privileged()?;
+        self.caller.check_privilege()?;
         Ok(Box::new(
             self.coordinator.create_backup_components(self.caller),
         ))
     }
 
     fn plan_break(&self, set: SetId, flags: u32) -> Result<BreakPlan, Error> {
-        self.privileged()?;
+        self.caller.check_privilege()?;
         self.coordinator.plan_break(set, flags)
     }
 
     fn undo(&self, operation: OperationId, id: Option<OperationId>) -> Result<AuditRecord, Error> {
-        self.privileged()?;
+        self.caller.check_privilege()?;
         if operation.is_null() {
             return Err(not_found("finished operation", &operation.to_string()));
         }

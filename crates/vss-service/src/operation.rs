@@ -134,10 +134,12 @@ pub trait VssAsync: Send + Sync {
     fn wait(&self, limit: Option<Duration>) -> Result<(), Error>;
 
     /// Asks for the operation to be given up (`Cancel`): honoured until the point of no return
-    /// (spec: break §2.2 rule 4).
+    /// (spec: break §2.2 rule 4). An undo that was cut off, and that the start could not end, is given up at
+    /// once: its disks are as they were before it wherever they can be reached, and its record names the others.
     ///
     /// # Errors
-    /// The service cannot be reached.
+    /// `VSS_E_BAD_STATE` for any other operation that was cut off; `VSS_E_BREAK_REVERT_ID_FAILED` when a disk
+    /// would come back to an identity that another one bears; the service cannot be reached.
     fn cancel(&self) -> Result<CancelAnswer, Error>;
 
     /// Pending, finished, cancelled, or the failure (`QueryStatus`).

@@ -54,6 +54,17 @@ impl App {
         }
     }
 
+    /// The service, for a command that has looked before, which said all that there is to say.
+    ///
+    /// # Errors
+    /// As [`service`](Self::service).
+    pub(crate) fn service_again(&self) -> Result<Box<dyn Service>, Failure> {
+        match &self.place {
+            Place::Daemon(endpoint) => Ok(Box::new(connect(endpoint)?)),
+            Place::Embedded(paths) => Ok(Box::new(Embedded::open(paths.clone())?)),
+        }
+    }
+
     /// The service, for a command that only looks. Without a daemon this takes no lock and waits for
     /// nobody.
     ///

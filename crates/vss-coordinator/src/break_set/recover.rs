@@ -38,10 +38,11 @@ pub(crate) fn recover(
         return conclude(engine, set, ending, audit);
     }
     // A reboot withdraws copies; one that nobody looks at may be half changed.
-    copies::present_missing(engine, set, &mut audit.events);
+    let mut refusals = copies::present_missing(engine, set, &mut audit.events);
     let presented = world::presented(&engine.providers)?;
     for lun in set.luns.iter().filter(|lun| is_changed(plan, lun)) {
-        world::check_reachable(&*engine.host, &lun.name, find(&presented, lun))?;
+        let refusal = refusals.remove(&lun.name);
+        world::check_reachable(&*engine.host, &lun.name, find(&presented, lun), refusal)?;
     }
     // The provider is told before the first write, so once anything is written it has agreed.
     let begun = set.luns.iter().any(|lun| {

@@ -89,20 +89,9 @@ impl Requester {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn privileged(&self) -> Result<(), Error> {
-        match self.caller {
-            Caller::Privileged => Ok(()),
-            Caller::Unprivileged => Err(Error::new(
-                ErrorKind::AccessDenied,
-                "the caller has no backup privilege",
-            )
-            .with_hint("run as root or as the owner of the state folder")),
-        }
-    }
-
     /// Access first, then state: what every method but `InitializeForBackup` begins with.
     fn ready(&self) -> Result<MutexGuard<'_, Session>, Error> {
-        self.privileged()?;
+        self.caller.check_privilege()?;
         let session = self.session();
         if matches!(session.phase, Phase::Fresh) {
             return Err(
@@ -118,7 +107,7 @@ impl Requester {
     /// # Errors
     /// `E_ACCESSDENIED`; `VSS_E_BAD_STATE` the second time.
     pub fn initialize_for_backup(&self) -> Result<(), Error> {
-        self.privileged()?;
+        self.caller.check_privilege()?;
         let mut session = self.session();
         if !matches!(session.phase, Phase::Fresh) {
             return Err(Error::new(

@@ -59,10 +59,20 @@ fn a_break_waits_for_its_disks_and_keeps_nobody_else() {
     let (mut world, set, luns, rival) = cut_off();
     restart_without(&mut world, &luns[1]);
     let why = why_stuck(&world);
-    assert!(
-        why.contains(&luns[1]) && why.contains(&set.to_string()),
-        "{why}"
-    );
+    // And what the array said when it was to bring the disk back.
+    for part in [luns[1].as_str(), &set.to_string(), "failed LocateLuns"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+
+    // A cancel comes too late, and says what helps.
+    let operation = world.service().operations().unwrap()[0].operation;
+    let handle = world.service().operation(operation).unwrap();
+    let refused = handle.cancel().unwrap_err();
+    assert_eq!(refused.code(), ResultCode::VSS_E_BAD_STATE);
+    let hint = format!("vss delete {set}");
+    assert!(refused.hint().is_some_and(|text| text.contains(&hint)));
+    assert_eq!(handle.state().unwrap().error.unwrap().chain(), why);
+    drop(handle);
 
     // Nothing touches its disks.
     let before = world.bytes(&luns[0]);

@@ -5,6 +5,9 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vss_model::{ErrorKind, OperationId, ResultCode, SetId};
+use vss_provider::Method;
+use vss_provider::fake::{Action, Fault};
+use vss_service::CancelAnswer;
 
 use crate::images::Kind;
 use crate::stuck::{restart_without, why_stuck};
@@ -84,7 +87,9 @@ fn an_undo_that_was_cut_off_waits_for_its_disks() {
     assert!(bytes(&world, &luns) != after, "it has begun to write");
     restart_without(&mut world, &luns[1]);
     let why = why_stuck(&world);
-    assert!(why.contains(&luns[1]), "{why}");
+    for part in [luns[1].as_str(), "failed LocateLuns"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
     let again = world.service().undo(operation, None).unwrap_err();
     assert_eq!(again.code(), ResultCode::VSS_E_BAD_STATE);
     // Others go on.
@@ -103,6 +108,71 @@ fn an_undo_that_was_cut_off_waits_for_its_disks() {
     let record = world.history().remove(0);
     assert!(record.recovered && record.undone == Some(operation));
     assert!(bytes(&world, &luns) == before);
+}
+
+/// The array cannot present the next LUN that it is asked for.
+fn lost_again(world: &World) {
+    world
+        .array
+        .inject(Fault::next(Method::LocateLuns, Action::Veto));
+}
+
+/// For a disk that is lost for good.
+#[test]
+fn an_undo_that_was_cut_off_is_given_up_by_a_cancel() {
+    let mut seen = 0;
+    for nth in 1..12 {
+        let (mut world, luns, _, operation) = broken(0x6);
+        let after = bytes(&world, &luns);
+        world.host.writes.die_at_nth(nth);
+        let done = catch_unwind(AssertUnwindSafe(|| world.service().undo(operation, None)));
+        if matches!(done, Ok(Ok(_))) {
+            break;
+        }
+        restart_without(&mut world, &luns[1]);
+        let cut_off = world.service().operations().unwrap()[0].operation;
+        let why = why_stuck(&world);
+        assert!(why.contains(&luns[1]), "{why}");
+
+        // While another disk bears what would come back, nothing is touched.
+        let half = world.bytes(&luns[0]);
+        world.array.present("db").unwrap();
+        lost_again(&world);
+        let handle = world.service().operation(cut_off).unwrap();
+        let refused = handle.cancel().unwrap_err();
+        assert_eq!(refused.code(), ResultCode::VSS_E_BREAK_REVERT_ID_FAILED);
+        assert!(world.bytes(&luns[0]) == half);
+        assert!(handle.state().unwrap().is_pending());
+        world.array.mask("db").unwrap();
+
+        lost_again(&world);
+        assert_eq!(handle.cancel().unwrap(), CancelAnswer::Taken);
+        assert!(
+            world.bytes(&luns[0]) == after[0],
+            "write {nth}: the disk that is there is as it was before the undo"
+        );
+        assert!(world.service().operations().unwrap().is_empty());
+        let record = world.history().remove(0);
+        assert_eq!(record.operation, cut_off);
+        assert_eq!(record.code, ResultCode::VSS_E_UNEXPECTED);
+        assert!(record.error.unwrap().contains("given up"));
+        for (lun, outcome) in [(&luns[0], "not changed"), (&luns[1], "half changed")] {
+            let line = record.disks.iter().find(|line| line.lun == *lun).unwrap();
+            assert_eq!(line.outcome, outcome);
+            assert_eq!(line.patch.is_empty(), outcome == "not changed");
+        }
+        // Once is enough, and the next start has nothing to do.
+        assert_eq!(
+            handle.cancel().unwrap(),
+            CancelAnswer::Failed(ResultCode::VSS_E_UNEXPECTED)
+        );
+        drop(handle);
+        world.restart();
+        assert!(world.service().operations().unwrap().is_empty());
+        assert!(world.bytes(&luns[0]) == after[0]);
+        seen += 1;
+    }
+    assert!(seen > 2, "{seen}");
 }
 
 #[test]

@@ -16,6 +16,9 @@ use crate::progress::{standing, word};
 ///
 /// It is given up at the next step that allows it, and changes nothing then. Once it has begun to
 /// change disks it goes on to its end. The exit code is 0 only if the cancel was taken in time.
+///
+/// An undo that was cut off and that no start can end, because a disk of it is lost, is given up at
+/// once: its other disks are as they were before it.
 #[derive(Debug, Args)]
 pub(crate) struct CancelArgs {
     /// Id of the operation; a unique prefix is enough
@@ -33,6 +36,8 @@ enum Answer {
     TooLate,
     /// It was over already.
     Over,
+    /// It was cut off, and is given up.
+    GivenUp,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,11 +51,17 @@ struct CancelJson {
 pub(crate) fn run(app: &App, args: &CancelArgs) -> Result<(), Failure> {
     let queries = app.queries()?;
     let id = ids::operation(&*queries, &args.operation)?;
-    let operation = queries.operation(id).map_err(never_began)?;
+    let mut operation = queries.operation(id).map_err(never_began)?;
+    let before = operation.state()?;
+    let cut_off = before.cut_off && before.is_pending();
+    if cut_off {
+        // Looking is not enough to change its disks.
+        operation = app.service_again()?.operation(id)?;
+    }
     let answer = operation.cancel()?;
     // Only what is seen afterwards tells whether the point of no return came first.
     let state = operation.state()?;
-    let answer = judge(answer, &state);
+    let answer = judge(answer, cut_off, &state);
     if app.json {
         print_json(&CancelJson {
             operation: id,
@@ -61,13 +72,14 @@ pub(crate) fn run(app: &App, args: &CancelArgs) -> Result<(), Failure> {
         print_text(&text(answer, &state, Paint::stdout()))?;
     }
     match answer {
-        Answer::Taken => Ok(()),
+        Answer::Taken | Answer::GivenUp => Ok(()),
         Answer::TooLate | Answer::Over => Err(Failure::Told),
     }
 }
 
-fn judge(answer: CancelAnswer, state: &OperationState) -> Answer {
+fn judge(answer: CancelAnswer, cut_off: bool, state: &OperationState) -> Answer {
     match answer {
+        CancelAnswer::Taken if cut_off => Answer::GivenUp,
         CancelAnswer::Taken => match state.code {
             ResultCode::VSS_S_ASYNC_CANCELLED => Answer::Taken,
             ResultCode::VSS_S_ASYNC_PENDING if !state.past_no_return => Answer::Taken,
@@ -87,6 +99,10 @@ fn text(answer: Answer, state: &OperationState, paint: Paint) -> String {
         Answer::TooLate => format!(
             "{} to cancel the {what}: it has begun to change disks and goes on to its end; vss wait {id} tells how it ended\n",
             paint.yellow("too late")
+        ),
+        Answer::GivenUp => format!(
+            "{} the {what}: its disks are as they were before it, but for those that cannot be reached; vss show {id} tells which\n",
+            paint.yellow("given up")
         ),
         Answer::Over => format!(
             "the {what} is over already: {}\nhow it went: vss show {id}\n",
@@ -122,15 +138,30 @@ mod tests {
         let pending = ResultCode::VSS_S_ASYNC_PENDING;
         let cancelled = ResultCode::VSS_S_ASYNC_CANCELLED;
         let finished = ResultCode::VSS_S_ASYNC_FINISHED;
-        for (answer, code, past, wanted) in [
-            (CancelAnswer::Taken, pending, false, Answer::Taken),
-            (CancelAnswer::Taken, cancelled, false, Answer::Taken),
-            (CancelAnswer::Taken, pending, true, Answer::TooLate),
-            (CancelAnswer::Taken, finished, true, Answer::TooLate),
-            (CancelAnswer::Finished, finished, true, Answer::Over),
-            (CancelAnswer::Cancelled, cancelled, false, Answer::Over),
+        let failed = ResultCode::VSS_E_UNEXPECTED;
+        for (answer, cut_off, code, past, wanted) in [
+            (CancelAnswer::Taken, false, pending, false, Answer::Taken),
+            (CancelAnswer::Taken, false, cancelled, false, Answer::Taken),
+            (CancelAnswer::Taken, false, pending, true, Answer::TooLate),
+            (CancelAnswer::Taken, false, finished, true, Answer::TooLate),
+            (CancelAnswer::Finished, false, finished, true, Answer::Over),
+            (
+                CancelAnswer::Cancelled,
+                false,
+                cancelled,
+                false,
+                Answer::Over,
+            ),
+            (CancelAnswer::Taken, true, failed, true, Answer::GivenUp),
+            (
+                CancelAnswer::Failed(failed),
+                true,
+                failed,
+                true,
+                Answer::Over,
+            ),
         ] {
-            assert_eq!(judge(answer, &state(code, past)), wanted);
+            assert_eq!(judge(answer, cut_off, &state(code, past)), wanted);
         }
     }
 }

@@ -1,13 +1,15 @@
 //! Taking back the identity changes of a finished operation, from its record.
 
+mod cut_off;
+
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use disk_identity::{Identifier, Observation, Patch, PatchState, SectorSize, observe};
+use disk_identity::{Identifier, Identity, Observation, Patch, PatchState, SectorSize, observe};
 use vss_model::{Error, ErrorKind, OperationId, SetId};
-use vss_provider::{Access, Method};
-use vss_service::{AuditRecord, DiskReport, Event, OperationKind};
+use vss_provider::Access;
+use vss_service::{AuditRecord, DiskReport, OperationKind};
 
 use crate::catalogue::JournalEntry;
 use crate::engine::Engine;
@@ -18,6 +20,8 @@ use crate::operations::Admission;
 use crate::parallel;
 use crate::providers;
 use crate::world::{self, Presented, find_lun};
+
+pub(crate) use cut_off::{claims, give_up, recover};
 
 /// A disk of an undo, found and looked at.
 struct Target {
@@ -99,7 +103,18 @@ fn attempt(engine: &Arc<Engine>, operation: OperationId, job: &Job) -> Result<Au
         .into_iter()
         .map(|disk| target(engine, &presented, disk))
         .collect::<Result<Vec<_>, _>>()?;
-    refuse_collisions(engine, &presented, &targets)?;
+    let wanted = targets
+        .iter()
+        .filter(|target| !target.already)
+        .map(|target| {
+            Ok(Wanted {
+                lun: &target.undo.lun,
+                device: &target.presented.lun.device,
+                identity: after(target)?.identity().clone(),
+            })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    refuse_collisions(engine, &presented, &wanted)?;
 
     let OperationHead {
         operation: id,
@@ -270,31 +285,35 @@ fn given(targets: &[Target]) -> Result<Vec<Identifier>, Error> {
     Ok(given)
 }
 
+/// What a disk is to bear.
+struct Wanted<'a> {
+    lun: &'a str,
+    device: &'a Path,
+    identity: Identity,
+}
+
 /// No two visible disks may come to bear one identity.
 fn refuse_collisions(
     engine: &Engine,
     presented: &[Presented],
-    targets: &[Target],
+    wanted: &[Wanted<'_>],
 ) -> Result<(), Error> {
     let others = world::others(&*engine.host, presented, |disk| {
-        targets
-            .iter()
-            .any(|target| target.presented.lun.device == disk.lun.device)
+        wanted.iter().any(|one| one.device == disk.lun.device)
     })?;
-    for target in targets.iter().filter(|target| !target.already) {
-        let wanted = after(target)?;
+    for one in wanted {
         let bearer = others.iter().find(|other| {
             other
                 .identity
                 .as_ref()
-                .is_some_and(|identity| identity.is_bearer_of_any(wanted.identity()))
+                .is_some_and(|identity| identity.is_bearer_of_any(&one.identity))
         });
         if let Some(bearer) = bearer {
             return Err(Error::new(
                 ErrorKind::BreakRevertIdFailed,
                 format!(
                     "LUN {} cannot get its identity back: {} bears it",
-                    target.undo.lun,
+                    one.lun,
                     bearer.device.display()
                 ),
             )
@@ -325,43 +344,54 @@ fn carry_out(
     }
     if first.is_some() {
         // On every disk or on none.
-        let backs = parallel::map(disks, |disk| {
-            write_patch(engine, presented, disk, &disk.patch.inverse(), &quiet)
-        });
-        let mut half = HashSet::new();
-        for (disk, back) in disks.iter().zip(backs) {
-            if let Err(error) = back {
-                half.insert(disk.lun.as_str());
-                audit.note(format!(
-                    "LUN {} stays half changed: {}; left to do:\n{}",
-                    disk.lun,
-                    error.chain(),
-                    disk.patch
-                ));
-            }
-        }
-        for line in &mut audit.disks {
-            if let (Some(device), Some(read_only)) = (&line.device, line.read_only_before) {
-                // The table is what counts; a device that refuses this is named above already.
-                let _ = engine.host.set_read_only(device, read_only);
-            }
-            line.after.clone_from(&line.before);
-            line.read_only_after = line.read_only_before;
-            if half.contains(line.lun.as_str()) {
-                // The patch stays on record, so that it can be put right.
-                "half changed".clone_into(&mut line.outcome);
-                line.after = None;
-            } else {
-                "not changed".clone_into(&mut line.outcome);
-                line.patch = disk_identity::Patch::default();
-            }
-        }
+        take_back(engine, presented, disks, &mut audit, &quiet);
     }
     if let Some(error) = &first {
         audit.failed(error);
     }
     engine.finish(SetId::NULL, &[], &mut audit)?;
     first.map_or(Ok(audit), Err)
+}
+
+/// Has every disk be as it was before the undo, where it can be reached; the record says which is.
+fn take_back(
+    engine: &Engine,
+    presented: &[Presented],
+    disks: &[UndoDisk],
+    audit: &mut AuditRecord,
+    quiet: &Quiet,
+) {
+    let backs = parallel::map(disks, |disk| {
+        write_patch(engine, presented, disk, &disk.patch.inverse(), quiet)
+    });
+    let mut half = HashSet::new();
+    for (disk, back) in disks.iter().zip(backs) {
+        if let Err(error) = back {
+            half.insert(disk.lun.as_str());
+            audit.note(format!(
+                "LUN {} stays half changed: {}; left to do:\n{}",
+                disk.lun,
+                error.chain(),
+                disk.patch
+            ));
+        }
+    }
+    for line in &mut audit.disks {
+        if let (Some(device), Some(read_only)) = (&line.device, line.read_only_before) {
+            // The table is what counts; a device that refuses this is named above already.
+            let _ = engine.host.set_read_only(device, read_only);
+        }
+        line.after.clone_from(&line.before);
+        line.read_only_after = line.read_only_before;
+        if half.contains(line.lun.as_str()) {
+            // The patch stays on record, so that it can be put right.
+            "half changed".clone_into(&mut line.outcome);
+            line.after = None;
+        } else {
+            "not changed".clone_into(&mut line.outcome);
+            line.patch = disk_identity::Patch::default();
+        }
+    }
 }
 
 fn write(
@@ -413,82 +443,4 @@ fn failed(step: &str, disk: &UndoDisk) -> Error {
         ErrorKind::Unexpected,
         format!("could not {step} LUN {}", disk.lun),
     )
-}
-
-/// Identifiers that disks had before an operation, and that its undo puts back on these.
-pub(crate) fn put_back(
-    engine: &Engine,
-    operation: OperationId,
-    disks: &[UndoDisk],
-) -> Vec<Identifier> {
-    // The undo began with this record; without it nobody can say more.
-    let Ok(Some(record)) = engine.catalogue().audit(operation) else {
-        return Vec::new();
-    };
-    record
-        .disks
-        .iter()
-        .filter(|line| disks.iter().any(|disk| disk.lun == line.lun))
-        .filter_map(|line| line.before.as_ref())
-        .flat_map(|before| before.ids().collect::<Vec<_>>())
-        .collect()
-}
-
-/// Finds the disks of an undo, presenting those that are not on this host.
-fn bring_back(
-    engine: &Engine,
-    disks: &[UndoDisk],
-    events: &mut Vec<Event>,
-) -> Result<Vec<Presented>, Error> {
-    let check = |presented: &[Presented], disk: &UndoDisk| {
-        let found = find_lun(presented, disk.provider, &disk.information);
-        world::check_reachable(&*engine.host, &disk.lun, found)
-    };
-    let presented = world::presented(&engine.providers)?;
-    for disk in disks.iter().filter(|disk| check(&presented, disk).is_err()) {
-        let provider = engine.providers.get_hardware(disk.provider)?;
-        // Whether the LUN is there now is what counts.
-        let _ = providers::call(&provider.properties(), Method::LocateLuns, events, || {
-            provider.locate_luns(std::slice::from_ref(&disk.information))
-        });
-    }
-    let presented = world::presented(&engine.providers)?;
-    disks.iter().try_for_each(|disk| check(&presented, disk))?;
-    Ok(presented)
-}
-
-/// Finishes an undo that a crash cut off.
-pub(crate) fn recover(
-    engine: &Engine,
-    entry: &JournalEntry,
-    undone: OperationId,
-    disks: &[UndoDisk],
-) -> Result<AuditRecord, Error> {
-    let mut audit = AuditRecord::new(
-        entry.operation,
-        OperationKind::Undo,
-        SetId::NULL,
-        entry.started,
-    );
-    audit.recovered = true;
-    // A reboot withdraws LUNs; one that nobody looks at may be half changed.
-    let presented = bring_back(engine, disks, &mut audit.events)?;
-    audit.undone = Some(undone);
-    audit.disks = disks
-        .iter()
-        .map(|disk| DiskReport {
-            lun: disk.lun.clone(),
-            original: None,
-            provider: disk.provider,
-            information: disk.information.clone(),
-            device: None,
-            outcome: "put back".to_owned(),
-            before: None,
-            after: None,
-            patch: disk.patch.clone(),
-            read_only_before: None,
-            read_only_after: disk.read_only,
-        })
-        .collect();
-    carry_out(engine, &presented, disks, audit)
 }
