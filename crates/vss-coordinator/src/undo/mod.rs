@@ -376,10 +376,14 @@ fn take_back(
             ));
         }
     }
+    let mut notes = Vec::new();
     for line in &mut audit.disks {
-        if let (Some(device), Some(read_only)) = (&line.device, line.read_only_before) {
-            // The table is what counts; a device that refuses this is named above already.
-            let _ = engine.host.set_read_only(device, read_only);
+        let disk = disks.iter().find(|disk| disk.lun == line.lun);
+        if let (Some(disk), Some(device), Some(read_only)) =
+            (disk, &line.device, line.read_only_before)
+            && let Err(error) = set_access(engine, disk, device, read_only)
+        {
+            notes.push(format!("LUN {}: {}", disk.lun, error.chain()));
         }
         line.after.clone_from(&line.before);
         line.read_only_after = line.read_only_before;
@@ -392,6 +396,9 @@ fn take_back(
             line.patch = disk_identity::Patch::default();
         }
     }
+    for note in notes {
+        audit.note(note);
+    }
 }
 
 fn write(
@@ -401,7 +408,20 @@ fn write(
     quiet: &Quiet,
 ) -> Result<(), Error> {
     let device = write_patch(engine, presented, disk, &disk.patch, quiet)?;
-    if let Some(read_only) = disk.read_only {
+    match disk.read_only {
+        Some(read_only) => set_access(engine, disk, &device, read_only),
+        None => Ok(()),
+    }
+}
+
+/// Has a disk be read-only or not, now and, where its undo says so at all, for its storage too.
+fn set_access(
+    engine: &Engine,
+    disk: &UndoDisk,
+    device: &Path,
+    read_only: bool,
+) -> Result<(), Error> {
+    if disk.read_only.is_some() {
         let access = if read_only {
             Access::ReadOnly
         } else {
@@ -409,12 +429,11 @@ fn write(
         };
         let lun = std::slice::from_ref(&disk.information);
         providers::set_access(engine, disk.provider, lun, access, &mut Vec::new())?;
-        engine
-            .host
-            .set_read_only(&device, read_only)
-            .map_err(|error| failed("set the read-only state of", disk).with_source(error))?;
     }
-    Ok(())
+    engine
+        .host
+        .set_read_only(device, read_only)
+        .map_err(|error| failed("set the read-only state of", disk).with_source(error))
 }
 
 /// Writes a patch to the disk of an undo, wherever it is now; says where that is.

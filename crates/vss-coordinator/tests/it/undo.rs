@@ -5,8 +5,8 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vss_model::{ErrorKind, OperationId, ResultCode, SetId};
-use vss_provider::Method;
-use vss_provider::fake::{Action, Fault};
+use vss_provider::fake::{Action, Call, Fault};
+use vss_provider::{Access, HardwareProvider as _, Method};
 use vss_service::CancelAnswer;
 
 use crate::images::Kind;
@@ -108,6 +108,38 @@ fn an_undo_that_was_cut_off_waits_for_its_disks() {
     let record = world.history().remove(0);
     assert!(record.recovered && record.undone == Some(operation));
     assert!(bytes(&world, &luns) == before);
+}
+
+#[test]
+fn an_undo_that_fails_leaves_the_access_of_every_disk() {
+    let (world, luns, _, operation) = broken(0x6);
+    world.array.inject(Fault {
+        method: Method::SetAccess,
+        nth: 2,
+        action: Action::Veto,
+    });
+    world.service().undo(operation, None).unwrap_err();
+    for lun in &luns {
+        let mode = std::fs::metadata(world.image_of(lun))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o222, 0o200, "{lun}");
+        let calls = world.array.recorder().calls_of(Method::SetAccess);
+        let of_this = |call: &&Call| {
+            call.outcome == Some(ResultCode::S_OK)
+                && call.snapshot_luns.iter().any(|one| {
+                    let all = world.array.presented_luns().unwrap();
+                    all.iter()
+                        .any(|shown| shown.name == *lun && shown.information.is_same_lun(one))
+                })
+        };
+        let last = calls.iter().rfind(of_this).unwrap();
+        assert_eq!(last.access, Some(Access::ReadWrite), "{lun}");
+    }
+    for line in &world.history()[0].disks {
+        assert_eq!(line.outcome, "not changed");
+    }
 }
 
 /// The array cannot present the next LUN that it is asked for.

@@ -13,6 +13,7 @@ use vss_model::{
 
 use crate::codes::Method;
 use crate::error::{ProviderError, ProviderResult};
+use crate::hardware::Access;
 
 /// Numbers calls in the order in which they began, across all recorders of the process, so that the
 /// order between two providers can be told.
@@ -45,6 +46,8 @@ pub struct Call {
     pub count: Option<u32>,
     /// Force of `OnUnload`.
     pub force: Option<bool>,
+    /// What `SetAccess` makes of the LUNs.
+    pub access: Option<Access>,
     /// Volume of a software provider's method.
     pub volume: Option<String>,
     /// The code that the caller got; `None` while the call runs and for ever if it died.
@@ -68,6 +71,7 @@ impl Call {
             original_luns: Vec::new(),
             count: None,
             force: None,
+            access: None,
             volume: None,
             outcome: None,
         }

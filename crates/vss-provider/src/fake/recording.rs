@@ -222,6 +222,7 @@ impl<P: HardwareProvider> HardwareProvider for RecordingProvider<P> {
 
     fn set_access(&self, luns: &[LunInformation], access: Access) -> ProviderResult<()> {
         let mut call = Call::of(Method::SetAccess);
+        call.access = Some(access);
         call.snapshot_luns = luns.to_vec();
         self.recorder
             .around(call, || self.inner.set_access(luns, access))
