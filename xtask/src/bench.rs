@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Outcome;
-use crate::com::{self, Stage};
+use crate::com::{self, Profile, Stage};
 use crate::run::{cargo, nothing_left, status, take_flag, take_option, target_dir};
 
 /// Builds the release programs and has `vss-bench` measure them.
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let com = only.as_deref().is_none_or(|only| only == "com");
     // Until the end: programs run in its Windows.
     let stage = match com::unavailable() {
-        None if com => Some(Stage::build()?),
+        None if com => Some(Stage::build(Profile::Dll)?),
         _ => None,
     };
     let programs = target_dir().join("release");

@@ -28,9 +28,30 @@ const AE_DEBUG: &str = r"HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDeb
 /// The test that mounts a file system.
 const MOUNTING: &str = "files::are_those_of_the_instant";
 
+/// How the DLL is built.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) enum Profile {
+    /// As people get it.
+    Dll,
+    /// Soon.
+    #[default]
+    Test,
+}
+
+impl Profile {
+    /// Its name in `Cargo.toml`, and that of its folder.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dll => "dll",
+            Self::Test => "dll-test",
+        }
+    }
+}
+
 /// What of the tests is run, and how.
 #[derive(Debug, Default)]
 struct Run {
+    profile: Profile,
     filter: Option<String>,
     /// Rounds of the test of leaks; as many as fit into half a minute when nobody says.
     rounds: Option<String>,
@@ -48,7 +69,12 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         setup::prepare_com();
     }
     let mut tally = Tally::default();
-    let outcome = some(&Run { filter, rounds }, &mut tally);
+    let run = Run {
+        profile: Profile::Dll,
+        filter,
+        rounds,
+    };
+    let outcome = some(&run, &mut tally);
     tally.conclude(outcome)
 }
 
@@ -68,7 +94,7 @@ fn some(run: &Run, tally: &mut Tally) -> Outcome {
     let mut native = cargo(["build", "--quiet", "--workspace"]);
     native.args(["--bin", "vss", "--bin", "vssd", "--bin", "vss-keeper"]);
     status(&mut native)?;
-    let stage = Stage::build()?;
+    let stage = Stage::build(run.profile)?;
     let mut test = cargo(["test", "--workspace", "--test", "wine-com"]);
     test.args(["--", "--show-output", "--test-threads=2"])
         .args(&run.filter)
@@ -94,8 +120,8 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Builds all that is older than its sources.
-    pub(crate) fn build() -> Result<Self, Failure> {
-        let dll = library()?;
+    pub(crate) fn build(profile: Profile) -> Result<Self, Failure> {
+        let dll = library(profile)?;
         let programs = folder().join("programs");
         compile(&programs)?;
         let beside = programs.join("vssapi.dll");
@@ -197,7 +223,7 @@ fn toolchain() -> Option<Toolchain> {
 }
 
 /// Builds the DLL; gives its place.
-fn library() -> Result<PathBuf, Failure> {
+fn library(profile: Profile) -> Result<PathBuf, Failure> {
     let (mut build, target) = match toolchain() {
         Some(Toolchain::Debian) => {
             let mut build = Command::new(DEBIAN_CARGO);
@@ -218,7 +244,7 @@ fn library() -> Result<PathBuf, Failure> {
     build
         .args([
             "--profile",
-            "dll",
+            profile.name(),
             "--lib",
             "--package",
             "vss-com",
@@ -227,7 +253,10 @@ fn library() -> Result<PathBuf, Failure> {
         ])
         .env("CARGO_TARGET_DIR", folder());
     status(&mut build)?;
-    Ok(folder().join(target).join("dll/vssapi.dll"))
+    Ok(folder()
+        .join(target)
+        .join(profile.name())
+        .join("vssapi.dll"))
 }
 
 /// Compiles each program that is older than its sources.
