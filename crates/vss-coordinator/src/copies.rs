@@ -202,14 +202,19 @@ fn restore_set(engine: &Engine, mut record: SetRecord, instant: &Instant) -> Vec
     for lun in &mut record.luns {
         match present(engine, lun, &mut audit.events) {
             Ok(Some(device)) => lun.device = device,
-            Ok(None) | Err(_) => audit.note(format!(
-                "the copy {} of LUN {} is not on this host",
-                lun.name, lun.original_name
-            )),
+            Ok(None) => audit.note(away(lun)),
+            Err(error) => audit.note(format!("{}: {}", away(lun), error.chain())),
         }
     }
     name(engine, &mut record, instant, &mut audit);
     audit.events
+}
+
+fn away(lun: &LunRecord) -> String {
+    format!(
+        "the copy {} of LUN {} is not on this host",
+        lun.name, lun.original_name
+    )
 }
 
 /// Presents the copies of a set that are not on this host, which they are not after a reboot, read-only.

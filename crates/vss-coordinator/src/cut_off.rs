@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vss_model::{Error, OperationId, ResultCode, SetId};
+use vss_model::{Error, OperationId, SetId};
 use vss_service::{CancelAnswer, OperationKind, OperationState, VssAsync};
 
 use crate::coordinator::Caller;
 use crate::engine::{Engine, Stuck};
 use crate::undo;
 
-/// It holds the service, and with it the state folder.
+/// One that waits in the journal for the next start. The handle holds the service, and with it the state folder.
 pub(crate) struct CutOff {
     engine: Arc<Engine>,
     stuck: Stuck,
@@ -63,15 +63,13 @@ impl VssAsync for CutOff {
     }
 
     fn cancel(&self) -> Result<CancelAnswer, Error> {
-        match self.state()?.code {
-            ResultCode::VSS_S_ASYNC_PENDING => {}
-            ResultCode::VSS_S_ASYNC_FINISHED => return Ok(CancelAnswer::Finished),
-            code => return Ok(CancelAnswer::Failed(code)),
+        self.caller.check_privilege()?;
+        if let Some(answer) = CancelAnswer::of_ended(self.state()?.code) {
+            return Ok(answer);
         }
         if self.stuck.kind != OperationKind::Undo {
             return Err(Error::clone(&self.stuck.error));
         }
-        self.caller.check_privilege()?;
         undo::give_up(&self.engine, &self.stuck)?;
         Ok(CancelAnswer::Taken)
     }

@@ -309,11 +309,8 @@ impl Job {
     pub fn cancel(&self) -> CancelAnswer {
         {
             let mut state = self.lock();
-            match &state.outcome {
-                Outcome::Finished(_) => return CancelAnswer::Finished,
-                Outcome::Cancelled => return CancelAnswer::Cancelled,
-                Outcome::Failed(error) => return CancelAnswer::Failed(error.code()),
-                Outcome::Pending => {}
+            if let Some(answer) = CancelAnswer::of_ended(code(&state.outcome)) {
+                return answer;
             }
             state.cancel_requested = true;
             state.version += 1;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vss_coordinator::{Host, Job, LinuxHost, StateDir, StatePaths, Stuck, volume_name};
-use vss_model::{Error, ErrorKind, OperationId, ResultCode, SetId, SnapshotId, SnapshotProperties};
+use vss_model::{Error, ErrorKind, OperationId, SetId, SnapshotId, SnapshotProperties};
 use vss_service::{
     AuditRecord, CancelAnswer, CopySummary, Lun, LunDetail, Object, OperationState, Queries,
     Refusal, SetRecord, SetSummary, Status, VolumeName, VssAsync,
@@ -224,22 +224,19 @@ impl VssAsync for Elsewhere {
     }
 
     fn cancel(&self) -> Result<CancelAnswer, Error> {
-        let state = self.state()?;
-        match state.code {
-            ResultCode::VSS_S_ASYNC_FINISHED => Ok(CancelAnswer::Finished),
-            ResultCode::VSS_S_ASYNC_CANCELLED => Ok(CancelAnswer::Cancelled),
-            ResultCode::VSS_S_ASYNC_PENDING => {
-                let holder = StateDir::acquire(self.records.paths().clone()).err();
-                Err(Error::new(
-                    ErrorKind::BadState,
-                    "only the process that runs the operation can cancel it, and there is no daemon",
-                )
-                .with_hint(match holder {
-                    Some(error) => format!("{error}: interrupt that process (kill -INT)"),
-                    None => "nobody runs it any more: any vss command that changes something ends it".to_owned(),
-                }))
-            }
-            code => Ok(CancelAnswer::Failed(code)),
+        if let Some(answer) = CancelAnswer::of_ended(self.state()?.code) {
+            return Ok(answer);
         }
+        let holder = StateDir::acquire(self.records.paths().clone()).err();
+        Err(Error::new(
+            ErrorKind::BadState,
+            "only the process that runs the operation can cancel it, and there is no daemon",
+        )
+        .with_hint(match holder {
+            Some(error) => format!("{error}: interrupt that process (kill -INT)"),
+            None => {
+                "nobody runs it any more: any vss command that changes something ends it".to_owned()
+            }
+        }))
     }
 }

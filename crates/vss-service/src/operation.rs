@@ -59,6 +59,19 @@ pub enum CancelAnswer {
     Failed(ResultCode),
 }
 
+impl CancelAnswer {
+    /// What a cancel of an operation that stands at `code` comes to; `None` while it is pending.
+    #[must_use]
+    pub const fn of_ended(code: ResultCode) -> Option<Self> {
+        match code {
+            ResultCode::VSS_S_ASYNC_PENDING => None,
+            ResultCode::VSS_S_ASYNC_FINISHED => Some(Self::Finished),
+            ResultCode::VSS_S_ASYNC_CANCELLED => Some(Self::Cancelled),
+            code => Some(Self::Failed(code)),
+        }
+    }
+}
+
 /// An operation at one moment.
 #[derive(Debug, Clone)]
 pub struct OperationState {

@@ -174,7 +174,9 @@ fn record_of(
                 after: line.and_then(|line| line.before.clone()),
                 patch: disk.patch.clone(),
                 read_only_before: line.and_then(|line| line.read_only_after),
-                read_only_after: disk.read_only,
+                read_only_after: disk
+                    .read_only
+                    .or_else(|| line.and_then(|line| line.read_only_after)),
             }
         })
         .collect();

@@ -2,7 +2,7 @@
 
 mod cut_off;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -364,13 +364,17 @@ fn take_back(
     let backs = parallel::map(disks, |disk| {
         write_patch(engine, presented, disk, &disk.patch.inverse(), quiet)
     });
-    let mut half = HashSet::new();
+    // Half changed, and whether they can be reached.
+    let mut half = HashMap::new();
     for (disk, back) in disks.iter().zip(backs) {
         if let Err(error) = back {
-            half.insert(disk.lun.as_str());
+            let found = find_lun(presented, disk.provider, &disk.information);
+            let reached = world::check_reachable(&*engine.host, &disk.lun, found, None).is_ok();
+            half.insert(disk.lun.as_str(), reached);
             audit.note(format!(
-                "LUN {} stays half changed: {}; left to do:\n{}",
+                "LUN {} {}: {}; left to do:\n{}",
                 disk.lun,
+                in_words(reached),
                 error.chain(),
                 disk.patch
             ));
@@ -378,18 +382,20 @@ fn take_back(
     }
     let mut notes = Vec::new();
     for line in &mut audit.disks {
-        let disk = disks.iter().find(|disk| disk.lun == line.lun);
-        if let (Some(disk), Some(device), Some(read_only)) =
-            (disk, &line.device, line.read_only_before)
-            && let Err(error) = set_access(engine, disk, device, read_only)
-        {
-            notes.push(format!("LUN {}: {}", disk.lun, error.chain()));
-        }
         line.after.clone_from(&line.before);
         line.read_only_after = line.read_only_before;
-        if half.contains(line.lun.as_str()) {
+        let half = half.get(line.lun.as_str()).copied();
+        if half == Some(false) {
+            line.read_only_after = None;
+        } else if let Some(disk) = disks.iter().find(|disk| disk.lun == line.lun)
+            && let Err(error) = put_access_back(engine, disk, line)
+        {
+            notes.push(format!("LUN {}: {}", disk.lun, error.chain()));
+            line.read_only_after = None;
+        }
+        if let Some(reached) = half {
             // The patch stays on record, so that it can be put right.
-            "half changed".clone_into(&mut line.outcome);
+            in_words(reached).clone_into(&mut line.outcome);
             line.after = None;
         } else {
             "not changed".clone_into(&mut line.outcome);
@@ -399,6 +405,24 @@ fn take_back(
     for note in notes {
         audit.note(note);
     }
+}
+
+/// What became of a disk that could not be put back: of one that cannot be reached nobody knows.
+const fn in_words(reached: bool) -> &'static str {
+    if reached {
+        "half changed"
+    } else {
+        "may be half changed"
+    }
+}
+
+/// Has a disk be read-only or not as it was before its undo, where that is known.
+fn put_access_back(engine: &Engine, disk: &UndoDisk, line: &DiskReport) -> Result<(), Error> {
+    let Some(read_only) = line.read_only_before else {
+        return Ok(());
+    };
+    let device = line.device.as_ref().ok_or_else(|| failed("find", disk))?;
+    set_access(engine, disk, device, read_only)
 }
 
 fn write(

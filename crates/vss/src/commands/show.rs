@@ -259,7 +259,9 @@ fn disk_text(disk: &DiskReport, paint: Paint) -> String {
     if let Some(before) = disk.before.as_ref().filter(|_| !same) {
         text.push_str("  before:\n");
         text.push_str(&identity_table(before, paint, "    "));
-        text.push_str("  after:\n");
+        if disk.after.is_some() {
+            text.push_str("  after:\n");
+        }
     }
     if let Some(after) = &disk.after {
         let indent = if same { "  " } else { "    " };
